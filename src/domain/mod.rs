@@ -1,0 +1,15 @@
+//! The words of the business and their rules. Plain types: no I/O, no database, no HTTP.
+//!
+//! To add one: a file named after the noun, its identifier in [`ids`], a line below.
+
+pub mod application;
+pub mod authorization;
+pub mod ids;
+pub mod pkce;
+pub mod revocation;
+pub mod scope;
+pub mod secret;
+pub mod selection;
+pub mod time;
+pub mod token;
+pub mod user;

@@ -1,0 +1,129 @@
+//! Errors in Odoo's own language: a Python exception's name, its message, its arguments.
+//!
+//! The texts follow series 19.0, with which clients compare. How each reaches the wire is the transports' business.
+
+use serde_json::Value;
+
+/// Which exception Odoo would raise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exception {
+    /// `odoo.exceptions.UserError`
+    UserError,
+    /// `odoo.exceptions.ValidationError`
+    ValidationError,
+    /// `odoo.exceptions.AccessError`
+    AccessError,
+    /// `odoo.exceptions.AccessDenied`
+    AccessDenied,
+    /// `odoo.exceptions.MissingError`
+    MissingError,
+    /// `builtins.ValueError`
+    ValueError,
+    /// `builtins.TypeError`
+    TypeError,
+    /// `builtins.KeyError`
+    KeyError,
+    /// `builtins.IndexError`
+    IndexError,
+    /// `builtins.AttributeError`
+    AttributeError,
+    /// `builtins.NameError`
+    NameError,
+    /// `builtins.AssertionError`
+    AssertionError,
+    /// `builtins.Exception`
+    Exception,
+    /// `psycopg2.OperationalError`: the database does not answer, or the one asked for does not exist.
+    OperationalError,
+    /// `psycopg2.errors.InvalidTextRepresentation`
+    InvalidTextRepresentation,
+    /// `psycopg2.errors.NumericValueOutOfRange`
+    NumericValueOutOfRange,
+    /// `werkzeug.exceptions.NotFound`
+    NotFound,
+    /// `odoo.http.SessionExpiredException`
+    SessionExpired,
+    /// `odoo.addons.web.controllers.action.MissingActionError`
+    MissingActionError,
+    /// `werkzeug.exceptions.UnprocessableEntity`: arguments that do not fit the method, on JSON-2.
+    UnprocessableEntity,
+}
+
+impl Exception {
+    /// Module and class, as in `error.data.name`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserError => "odoo.exceptions.UserError",
+            Self::ValidationError => "odoo.exceptions.ValidationError",
+            Self::AccessError => "odoo.exceptions.AccessError",
+            Self::AccessDenied => "odoo.exceptions.AccessDenied",
+            Self::MissingError => "odoo.exceptions.MissingError",
+            Self::ValueError => "builtins.ValueError",
+            Self::TypeError => "builtins.TypeError",
+            Self::KeyError => "builtins.KeyError",
+            Self::IndexError => "builtins.IndexError",
+            Self::AttributeError => "builtins.AttributeError",
+            Self::NameError => "builtins.NameError",
+            Self::AssertionError => "builtins.AssertionError",
+            Self::Exception => "builtins.Exception",
+            Self::OperationalError => "psycopg2.OperationalError",
+            Self::InvalidTextRepresentation => "psycopg2.errors.InvalidTextRepresentation",
+            Self::NumericValueOutOfRange => "psycopg2.errors.NumericValueOutOfRange",
+            Self::NotFound => "werkzeug.exceptions.NotFound",
+            Self::SessionExpired => "odoo.http.SessionExpiredException",
+            Self::MissingActionError => "odoo.addons.web.controllers.action.MissingActionError",
+            Self::UnprocessableEntity => "werkzeug.exceptions.UnprocessableEntity",
+        }
+    }
+}
+
+/// An exception on its way to the caller.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}: {message}", exception.name())]
+pub struct OdooError {
+    /// Which one.
+    pub exception: Exception,
+    /// `str(exception)`.
+    pub message: String,
+    /// `exception.args`.
+    pub arguments: Vec<Value>,
+}
+
+impl OdooError {
+    /// An exception whose only argument is its message.
+    pub fn new(exception: Exception, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { exception, arguments: vec![Value::from(message.as_str())], message }
+    }
+    /// What the user did can't be done.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::new(Exception::UserError, message)
+    }
+    /// What would be stored breaks a rule.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::new(Exception::ValidationError, message)
+    }
+    /// The caller may not do this.
+    pub fn access(message: impl Into<String>) -> Self {
+        Self::new(Exception::AccessError, message)
+    }
+    /// Nobody known.
+    pub fn access_denied() -> Self {
+        Self::new(Exception::AccessDenied, "Access Denied")
+    }
+    /// A value that means nothing.
+    pub fn value(message: impl Into<String>) -> Self {
+        Self::new(Exception::ValueError, message)
+    }
+    /// A value of the wrong type, or arguments that do not fit.
+    pub fn type_error(message: impl Into<String>) -> Self {
+        Self::new(Exception::TypeError, message)
+    }
+    /// A record that is not there; `uid` is the caller.
+    pub fn missing(model: &str, id: i64, uid: i64) -> Self {
+        Self::new(
+            Exception::MissingError,
+            format!("Record does not exist or has been deleted.\n(Record: {model}({id},), User: {uid})"),
+        )
+    }
+}

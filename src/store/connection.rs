@@ -1,0 +1,90 @@
+//! Which database it is, and how a connection to it is made. With [`super::dialect`] the only place that knows.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use diesel::Connection as _;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+
+use super::error::StoreError;
+
+/// A connection to the database.
+pub type Connection = diesel::sqlite::SqliteConnection;
+/// Its query language.
+pub type Backend = diesel::sqlite::Sqlite;
+
+/// Where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// `sqlite:///path/to/file`
+    Sqlite(PathBuf),
+}
+
+/// The URL names no database that we know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the database URL must look like sqlite:///path/to/orest.sqlite3")]
+pub struct InvalidDatabaseUrl;
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = text.strip_prefix("sqlite://").ok_or(InvalidDatabaseUrl)?;
+        if path.is_empty() { Err(InvalidDatabaseUrl) } else { Ok(Self::Sqlite(path.into())) }
+    }
+}
+
+/// How long a connection waits for another process that holds the file, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// WAL: readers never wait for the writer. FULL: an answer that was given survives a power cut.
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+     PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456; PRAGMA recursive_triggers = ON;";
+
+#[derive(Debug)]
+struct Prepare {
+    readonly: bool,
+}
+
+impl CustomizeConnection<Connection, diesel::r2d2::Error> for Prepare {
+    fn on_acquire(&self, connection: &mut Connection) -> Result<(), diesel::r2d2::Error> {
+        prepare(connection, self.readonly).map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+fn prepare(connection: &mut Connection, readonly: bool) -> QueryResult<()> {
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))?;
+    connection.batch_execute(PRAGMAS)?;
+    if readonly {
+        connection.batch_execute("PRAGMA query_only = ON;")?;
+    }
+    Ok(())
+}
+
+impl DatabaseUrl {
+    /// The one connection that writes. `create` makes a file that is not there.
+    pub fn connect_writer(&self, create: bool) -> Result<Connection, StoreError> {
+        let Self::Sqlite(path) = self;
+        if !create && !path.exists() {
+            return Err(StoreError::Unavailable(format!("{} does not exist", path.display())));
+        }
+        let mut connection = Connection::establish(&path.to_string_lossy())
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        prepare(&mut connection, false)?;
+        Ok(connection)
+    }
+
+    /// Connections that read.
+    pub fn reader_pool(&self, size: u32) -> Result<Pool<ConnectionManager<Connection>>, StoreError> {
+        let Self::Sqlite(path) = self;
+        Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(BUSY_TIMEOUT)
+            .connection_customizer(Box::new(Prepare { readonly: true }))
+            .build(ConnectionManager::new(path.to_string_lossy()))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+}
