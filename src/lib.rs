@@ -1,5 +1,8 @@
 //! orest: an authorization and revocation backend for Odoo.
 
 pub mod domain;
+pub mod limits;
+pub mod live;
 pub mod orm;
+pub mod service;
 pub mod store;

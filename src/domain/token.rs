@@ -1,1 +1,305 @@
+//! Access and refresh tokens: sealed, not stored (docs/adr/0004).
+//!
+//! ```text
+//! orat_ | base64url( key id 2 | nonce 12 | sealed( authorization id 8, generation 4, issued 8, expires 8 ) 28 + tag 16 ) | crc 6
+//! ```
+//!
+//! The prefix and the key id are associated data, so that an access token can't be passed off as a refresh token.
+//! The last six characters are the CRC-32 of all before them, in base 62: typing errors and secret scanners' finds
+//! are told without a key, and garbage never costs a decryption. Whoever changes the prefix, the lengths or the order
+//! ends every token that is out there.
 
+use std::fmt;
+
+use aes_gcm_siv::aead::{AeadInOut, KeyInit};
+use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::ids::AuthorizationId;
+use super::time::Entropy;
+
+const KEY_ID: usize = 2;
+const NONCE: usize = 12;
+const CLAIMS: usize = 28;
+const TAG: usize = 16;
+const SEALED: usize = KEY_ID + NONCE + CLAIMS + TAG;
+const PREFIX: usize = 5;
+const BODY: usize = (SEALED * 4).div_ceil(3);
+const CHECKSUM: usize = 6;
+/// The length of every token, in bytes.
+pub const LENGTH: usize = PREFIX + BODY + CHECKSUM;
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// Presented with each call (RFC 6750).
+    Access,
+    /// Exchanged for a new pair (RFC 6749 section 6).
+    Refresh,
+}
+
+impl TokenKind {
+    /// The first characters of such a token.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Access => "orat_",
+            Self::Refresh => "orrt_",
+        }
+    }
+}
+
+/// How many times an authorization's refresh token has been exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Generation(pub u32);
+
+/// What a token says. Times are seconds since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// What it belongs to.
+    pub authorization: AuthorizationId,
+    /// Which exchange it came from.
+    pub generation: Generation,
+    /// When it was made.
+    pub issued_at: i64,
+    /// From when on it is refused; [`Claims::NEVER`] for a refresh token without end.
+    pub expires_at: i64,
+}
+
+impl Claims {
+    /// A time that does not come.
+    pub const NEVER: i64 = i64::MAX;
+
+    /// Whether its time is over.
+    pub const fn is_expired(&self, now: i64) -> bool {
+        now >= self.expires_at
+    }
+}
+
+/// A token in clear, on its way out of the process. `Debug` shows its type only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedToken(String);
+
+impl SealedToken {
+    /// The text itself. Whoever calls this lets it out.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedToken")
+    }
+}
+
+/// Why a text is no token of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Another length, prefix or alphabet.
+    #[error("this is no token of ours")]
+    Malformed,
+    /// Mistyped or cut.
+    #[error("the token is damaged: its checksum does not fit")]
+    Checksum,
+    /// Sealed with a key that we do not hold (any more).
+    #[error("the token was sealed with a key that is not known here")]
+    UnknownKey,
+    /// Somebody made it up.
+    #[error("the token was not sealed here")]
+    Forged,
+}
+
+/// The number of a sealing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub u16);
+
+/// A sealing key. `Debug` shows its number only.
+#[derive(Clone)]
+pub struct SealingKey {
+    id: KeyId,
+    cipher: Aes256GcmSiv,
+}
+
+impl SealingKey {
+    /// A key from its 32 bytes.
+    pub fn new(id: KeyId, bytes: &[u8; 32]) -> Self {
+        Self { id, cipher: Aes256GcmSiv::new(bytes.into()) }
+    }
+
+    /// Its number.
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingKey({})", self.id.0)
+    }
+}
+
+/// The sealing keys that are in force: new tokens are sealed with the last one, all of them open.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    keys: Vec<SealingKey>,
+}
+
+/// A ring must have a key to seal with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no sealing key")]
+pub struct EmptyKeyRing;
+
+impl KeyRing {
+    /// The ring of these keys; the last one seals.
+    pub fn new(keys: Vec<SealingKey>) -> Result<Self, EmptyKeyRing> {
+        if keys.is_empty() { Err(EmptyKeyRing) } else { Ok(Self { keys }) }
+    }
+
+    /// The numbers of the keys, the sealing one last.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.iter().map(SealingKey::id)
+    }
+
+    /// Seals what a token says.
+    pub fn seal(&self, kind: TokenKind, claims: &Claims, entropy: &dyn Entropy) -> SealedToken {
+        let key = self.keys.last().expect("a ring is never empty");
+        let mut sealed = [0; SEALED];
+        sealed[..KEY_ID].copy_from_slice(&key.id.0.to_be_bytes());
+        entropy.fill(&mut sealed[KEY_ID..KEY_ID + NONCE]);
+        let nonce: [u8; NONCE] = sealed[KEY_ID..KEY_ID + NONCE].try_into().expect("the slice is that long");
+        let body = &mut sealed[KEY_ID + NONCE..SEALED - TAG];
+        body[..8].copy_from_slice(&claims.authorization.0.to_be_bytes());
+        body[8..12].copy_from_slice(&claims.generation.0.to_be_bytes());
+        body[12..20].copy_from_slice(&claims.issued_at.to_be_bytes());
+        body[20..28].copy_from_slice(&claims.expires_at.to_be_bytes());
+        let tag = key
+            .cipher
+            .encrypt_inout_detached(&Nonce::from(nonce), &associated(kind, key.id), body.into())
+            .expect("28 bytes are far below the cipher's limit");
+        sealed[SEALED - TAG..].copy_from_slice(&tag);
+
+        let mut text = String::with_capacity(LENGTH);
+        text.push_str(kind.prefix());
+        URL_SAFE_NO_PAD.encode_string(sealed, &mut text);
+        let checksum = checksum(text.as_bytes());
+        text.push_str(std::str::from_utf8(&checksum).expect("base 62 is ASCII"));
+        SealedToken(text)
+    }
+
+    /// Opens a token. Says nothing of whether it is still good: see [`crate::service`]'s verify.
+    pub fn open(&self, text: &str) -> Result<(TokenKind, Claims), OpenError> {
+        let bytes = text.as_bytes();
+        if bytes.len() != LENGTH {
+            return Err(OpenError::Malformed);
+        }
+        let kind = match &bytes[..PREFIX] {
+            b"orat_" => TokenKind::Access,
+            b"orrt_" => TokenKind::Refresh,
+            _ => return Err(OpenError::Malformed),
+        };
+        let (signed, given) = bytes.split_at(LENGTH - CHECKSUM);
+        if checksum(signed) != given {
+            return Err(OpenError::Checksum);
+        }
+        let mut sealed = [0; SEALED];
+        match URL_SAFE_NO_PAD.decode_slice(&signed[PREFIX..], &mut sealed) {
+            Ok(SEALED) => {}
+            _ => return Err(OpenError::Malformed),
+        }
+        let id = KeyId(u16::from_be_bytes([sealed[0], sealed[1]]));
+        let key = self.keys.iter().rev().find(|key| key.id == id).ok_or(OpenError::UnknownKey)?;
+        let nonce: [u8; NONCE] = sealed[KEY_ID..KEY_ID + NONCE].try_into().expect("the slice is that long");
+        let tag: [u8; TAG] = sealed[SEALED - TAG..].try_into().expect("the slice is that long");
+        let body = &mut sealed[KEY_ID + NONCE..SEALED - TAG];
+        key.cipher
+            .decrypt_inout_detached(&Nonce::from(nonce), &associated(kind, id), (&mut *body).into(), &Tag::from(tag))
+            .map_err(|_| OpenError::Forged)?;
+        let number = |from: usize| i64::from_be_bytes(body[from..from + 8].try_into().expect("eight bytes"));
+        let claims = Claims {
+            authorization: AuthorizationId(number(0)),
+            generation: Generation(u32::from_be_bytes(body[8..12].try_into().expect("four bytes"))),
+            issued_at: number(12),
+            expires_at: number(20),
+        };
+        Ok((kind, claims))
+    }
+}
+
+/// What is bound to the sealed part without being in it.
+fn associated(kind: TokenKind, id: KeyId) -> [u8; PREFIX + KEY_ID] {
+    let mut data = [0; PREFIX + KEY_ID];
+    data[..PREFIX].copy_from_slice(kind.prefix().as_bytes());
+    data[PREFIX..].copy_from_slice(&id.0.to_be_bytes());
+    data
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut rest = crc32fast::hash(bytes);
+    let mut text = [b'0'; CHECKSUM];
+    for digit in text.iter_mut().rev() {
+        *digit = DIGITS[(rest % 62) as usize];
+        rest /= 62;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::SystemEntropy;
+
+    fn ring(ids: &[u16]) -> KeyRing {
+        let keys = ids.iter().map(|id| SealingKey::new(KeyId(*id), &[id.to_be_bytes()[1]; 32])).collect();
+        KeyRing::new(keys).expect("not empty")
+    }
+
+    fn claims() -> Claims {
+        Claims {
+            authorization: AuthorizationId(4_000_000_000),
+            generation: Generation(7),
+            issued_at: 1_800_000_000,
+            expires_at: Claims::NEVER,
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_opens() {
+        for kind in [TokenKind::Access, TokenKind::Refresh] {
+            let token = ring(&[1, 2]).seal(kind, &claims(), &SystemEntropy);
+            assert_eq!(token.reveal().len(), LENGTH);
+            assert!(token.reveal().starts_with(kind.prefix()));
+            assert_eq!(ring(&[2, 3]).open(token.reveal()), Ok((kind, claims())), "an older key still opens");
+            assert_eq!(ring(&[3]).open(token.reveal()), Err(OpenError::UnknownKey));
+            assert_eq!(format!("{token:?}"), "SealedToken");
+        }
+    }
+
+    #[test]
+    fn a_forged_or_damaged_token_does_not() {
+        let ring = ring(&[1]);
+        let token = ring.seal(TokenKind::Access, &claims(), &SystemEntropy).reveal().to_owned();
+        let mend = |text: &str| {
+            let sum = checksum(&text.as_bytes()[..LENGTH - CHECKSUM]);
+            format!("{}{}", &text[..LENGTH - CHECKSUM], std::str::from_utf8(&sum).expect("ASCII"))
+        };
+        let refresh = token.replacen("orat_", "orrt_", 1);
+        let mut flipped = token.clone().into_bytes();
+        flipped[40] = if flipped[40] == b'A' { b'B' } else { b'A' };
+        let flipped = String::from_utf8(flipped).expect("ASCII");
+        for (text, expect) in [
+            (String::new(), OpenError::Malformed),
+            ("orat_".to_owned(), OpenError::Malformed),
+            ("é".repeat(LENGTH / 2) + "x", OpenError::Malformed),
+            (token.replacen("orat_", "orxt_", 1), OpenError::Malformed),
+            (token[..LENGTH - 1].to_owned(), OpenError::Malformed),
+            (flipped.clone(), OpenError::Checksum),
+            (refresh.clone(), OpenError::Checksum),
+            (mend(&flipped), OpenError::Forged),
+            (mend(&refresh), OpenError::Forged),
+        ] {
+            assert_eq!(ring.open(&text), Err(expect), "{text}");
+        }
+    }
+}

@@ -76,6 +76,14 @@ impl DatabaseUrl {
         Ok(connection)
     }
 
+    /// Which file it is, to notice that it has been moved away or replaced under us: SQLite would go on writing to a
+    /// file that nobody will ever open again. `None`: there is none.
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt as _;
+        let Self::Sqlite(path) = self;
+        std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+    }
+
     /// Connections that read.
     pub fn reader_pool(&self, size: u32) -> Result<Pool<ConnectionManager<Connection>>, StoreError> {
         let Self::Sqlite(path) = self;

@@ -1,6 +1,97 @@
 //! The database, through Diesel. Nothing outside knows of either.
+//!
+//! [`Store::read`] runs a closure on one of a few reading connections, [`Store::write`] hands one to the single writer,
+//! which commits many at once. Both wait on threads that may block, never on the asynchronous runtime's own.
 
+pub mod applications;
+pub mod authorizations;
+pub mod codes;
 pub mod connection;
+pub mod devices;
 pub mod error;
+pub mod revocations;
+pub mod schema;
+pub mod sessions;
+pub mod users;
+mod writer;
 
-pub use error::StoreError;
+use std::sync::Arc;
+
+use diesel::r2d2::{ConnectionManager, Pool};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::limits;
+
+pub use connection::{Connection, DatabaseUrl};
+pub use error::{Constraint, StoreError};
+pub use writer::Tx;
+
+const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// The database. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Store {
+    readers: Pool<ConnectionManager<Connection>>,
+    permits: Arc<Semaphore>,
+    writer: writer::Writer,
+}
+
+impl Store {
+    /// Opens the database, makes it if it is not there, and brings it to this version's schema.
+    /// Blocks: call it before the runtime serves.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let mut connection = url.connect_writer(true)?;
+        connection
+            .run_pending_migrations(SQLITE_MIGRATIONS)
+            .map_err(|error| StoreError::Backend(format!("migration: {error}")))?;
+        Ok(Self {
+            readers: url.reader_pool(limits::READERS)?,
+            permits: Arc::new(Semaphore::new(limits::READERS as usize)),
+            writer: writer::Writer::start(url.clone(), connection),
+        })
+    }
+
+    /// Runs `work` in a snapshot of the database.
+    pub async fn read<T, E>(&self, work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
+        let readers = self.readers.clone();
+        let result = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let mut connection = readers.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            snapshot(&mut connection, work)
+        })
+        .await;
+        result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
+    }
+
+    /// Runs `work` in a write transaction. It is committed when this returns `Ok`; when it returns `Err` nothing of it is.
+    /// Others' work may share the commit but sees none of a failed one.
+    pub async fn write<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.writer.submit(work, reply)?;
+        answer.await.map_err(|_| StoreError::Unavailable("the writer has stopped".to_owned()))?
+    }
+}
+
+fn snapshot<T, E: From<StoreError>>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    use diesel::connection::{AnsiTransactionManager, TransactionManager};
+    AnsiTransactionManager::begin_transaction(connection).map_err(StoreError::from)?;
+    let result = work(connection);
+    AnsiTransactionManager::rollback_transaction(connection).map_err(StoreError::from)?;
+    result
+}

@@ -161,6 +161,8 @@ CREATE TABLE orest_authorization (
     CHECK (id BETWEEN 1 AND 4294967295)
 );
 CREATE INDEX orest_authorization_application_id_idx ON orest_authorization (application_id);
+CREATE INDEX orest_authorization_client_credentials_idx ON orest_authorization (application_id, scope)
+    WHERE grant_type = 'client_credentials' AND revocation_id IS NULL;
 CREATE INDEX orest_authorization_user_id_idx ON orest_authorization (user_id);
 CREATE INDEX orest_authorization_device_id_idx ON orest_authorization (device_id) WHERE device_id IS NOT NULL;
 CREATE INDEX orest_authorization_create_date_idx ON orest_authorization (create_date DESC, id DESC);

@@ -1,0 +1,49 @@
+//! Every bound in one place. None is a setting until somebody needs it to be.
+
+use std::time::Duration;
+
+/// Bytes of a request's body. Odoo's own default is 128 MiB; the largest honest request here is 100,000 ids.
+pub const BODY_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a form sent to an OAuth endpoint.
+pub const FORM_BYTES_MAX: usize = 64 << 10;
+/// Nesting of JSON. `serde_json` stops at 128 by itself; this is its number, for the tests.
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Terms of a search domain.
+pub const DOMAIN_TERMS_MAX: usize = 10_000;
+/// Nesting of a search domain: operators above a term, and domains in `any`.
+pub const DOMAIN_DEPTH_MAX: usize = 100;
+/// Ids of one selection.
+pub const SELECTION_IDS_MAX: usize = 1_000_000;
+/// Users and applications that a preview names.
+pub const PREVIEW_ROWS_MAX: usize = 20;
+/// Characters of a reason.
+pub const REASON_CHARS_MAX: usize = 1_000;
+/// Bytes of a logo.
+pub const LOGO_BYTES_MAX: usize = 256 << 10;
+/// Characters of a password that is checked or set.
+pub const PASSWORD_CHARS_MAX: usize = 1_024;
+/// How long a request may take.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an administrator may take back an act.
+pub const UNDO_WINDOW: Duration = Duration::from_secs(15 * 60);
+/// How long the last refresh token but one is answered with the current pair instead of being taken for stolen: a client
+/// whose network broke asks again with the token that it still has.
+pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+/// After so many wrong passwords from one address (Odoo's `base.login_cooldown_after`) …
+pub const LOGIN_FAILURES_MAX: u32 = 10;
+/// … nobody signs in from there for this long (`base.login_cooldown_duration`).
+pub const LOGIN_COOLDOWN: Duration = Duration::from_secs(60);
+/// A web session ends after this long without a call (Odoo's `sessions.max_inactivity_seconds`).
+pub const SESSION_INACTIVITY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a proof of identity is good for sensitive acts in the same session.
+pub const IDENTITY_CHECK: Duration = Duration::from_secs(600);
+/// How long an API key of somebody who is no administrator may live.
+pub const API_KEY_DAYS_MAX: i64 = 90;
+/// Rows that one batch behind a revocation fills in.
+pub const FILL_BATCH: usize = 2_000;
+/// Writes that share one commit.
+pub const WRITE_GROUP_MAX: usize = 256;
+/// Connections that read.
+pub const READERS: u32 = 4;
+/// How precise `last_used_at` is.
+pub const LAST_USED_PRECISION: Duration = Duration::from_secs(60);

@@ -1,0 +1,75 @@
+//! What a service function can refuse with. Closed: each transport renders every one of these in its door's language.
+
+use std::time::Duration;
+
+use crate::store::{Constraint, StoreError};
+
+/// Why it was not done. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody known, or not who he says.
+    #[error("the credentials are wrong")]
+    Unauthenticated,
+    /// Known, but may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// What it was aimed at is not there, or not for this caller's eyes.
+    #[error("{model} {id} does not exist")]
+    NotFound {
+        /// Odoo's name of the model.
+        model: &'static str,
+        /// Which.
+        id: i64,
+    },
+    /// A value that can't be; the message says what to do.
+    #[error("{message}")]
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// Why, and what instead.
+        message: String,
+    },
+    /// It clashes with what is there, or what is there has changed.
+    #[error("{0}")]
+    Conflict(String),
+    /// Too many tries.
+    #[error("too many login failures, please wait a bit before trying again")]
+    RateLimited {
+        /// How long.
+        retry_after: Duration,
+    },
+    /// The database can't answer now. Says nothing of tokens or records.
+    #[error("the service can't reach its database; try again")]
+    Unavailable,
+    /// A mistake of ours. The log has it.
+    #[error("internal error")]
+    Internal,
+}
+
+impl Error {
+    /// A value that can't be.
+    pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { field, message: message.into() }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => {
+                tracing::error!(%cause, "the database is unavailable");
+                Self::Unavailable
+            }
+            StoreError::Conflict { constraint, kind } => Self::Conflict(match kind {
+                Constraint::Unique => format!("there is one already ({constraint})"),
+                Constraint::ForeignKey => "it refers to what does not exist, or something refers to it".to_owned(),
+                Constraint::NotNull => format!("a value is missing ({constraint})"),
+                Constraint::Check => format!("a value is out of its bounds ({constraint})"),
+            }),
+            StoreError::Corrupt { .. } | StoreError::Backend(_) => {
+                tracing::error!(%error, "the store failed");
+                Self::Internal
+            }
+        }
+    }
+}

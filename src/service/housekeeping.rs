@@ -1,0 +1,89 @@
+//! What goes on in the background: noting use, purging what has ended, warming the live state. Never on a request's path,
+//! and never much at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Error, Service};
+use crate::domain::time::from_unix;
+use crate::limits;
+use crate::store::{authorizations, codes, sessions};
+
+/// Rows that one purge deletes at most.
+const PURGE_BATCH: i64 = 1_000;
+/// Rows that warming reads at a time.
+const WARM_BATCH: i64 = 20_000;
+
+impl Service {
+    /// Starts what goes on in the background.
+    pub fn spawn_background(&self) {
+        tokio::spawn(self.clone().fill_columns());
+        let warming = self.clone();
+        tokio::spawn(async move {
+            match warming.warm().await {
+                Ok(rows) => tracing::info!(rows, "live state is warm"),
+                Err(error) => tracing::warn!(%error, "warming the live state failed; slots are read when asked for"),
+            }
+        });
+        let keeping = self.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(60));
+            loop {
+                ticks.tick().await;
+                if let Err(error) = keeping.tick().await {
+                    tracing::warn!(%error, "housekeeping failed; trying again in a minute");
+                }
+            }
+        });
+    }
+
+    /// One round of housekeeping.
+    pub async fn tick(&self) -> Result<(), Error> {
+        self.flush_used().await?;
+        let now = self.now();
+        let idle = now - limits::SESSION_INACTIVITY;
+        loop {
+            let purged = self
+                .store
+                .write(move |tx| {
+                    let codes = codes::purge(tx.connection, now, PURGE_BATCH)?;
+                    let sessions = sessions::purge(tx.connection, idle, PURGE_BATCH)?;
+                    let keys = sessions::purge_api_keys(tx.connection, now)?;
+                    Ok::<_, crate::store::StoreError>((codes.max(sessions), keys))
+                })
+                .await?;
+            if purged.0 < usize::try_from(PURGE_BATCH).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes down what has been used since the last time. A search that looks at it calls this first.
+    pub async fn flush_used(&self) -> Result<(), Error> {
+        let used: Vec<_> = self.live.take_used().into_iter().map(|(id, at)| (id, from_unix(at))).collect();
+        for batch in used.chunks(limits::FILL_BATCH) {
+            let batch = batch.to_vec();
+            self.store.write(move |tx| authorizations::set_last_used(tx.connection, &batch)).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads every authorization into the live state, newest rows last. Gives how many.
+    pub async fn warm(&self) -> Result<u64, Error> {
+        let (mut after, mut count) = (0, 0);
+        loop {
+            let live = Arc::clone(&self.live);
+            let last = self
+                .store
+                .read(move |connection| {
+                    let rows = authorizations::list_slots(connection, after, WARM_BATCH)?;
+                    live.fill_many(&rows);
+                    Ok::<_, crate::store::StoreError>(rows.last().map(|row| (row.id, rows.len() as u64)))
+                })
+                .await?;
+            let Some((id, rows)) = last else { return Ok(count) };
+            after = id;
+            count += rows;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What can be done, and by whom. Every door calls these functions; none of them knows of HTTP, JSON-RPC or Diesel.
+//!
+//! * [`verify`]: is this token good? The hot path.
+//! * [`revoke`]: the one way to take back; `preview` and `undo` beside it.
+//! * [`issue`], [`refresh`]: where tokens come from.
+//! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients.
+
+pub mod error;
+pub mod housekeeping;
+pub mod issue;
+pub mod passwords;
+pub mod refresh;
+pub mod revoke;
+pub mod sign_in;
+pub mod users;
+pub mod verify;
+
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::domain::revocation::{Channel, Revocation};
+use crate::domain::time::{SharedClock, SharedEntropy, Timestamp, unix};
+use crate::domain::token::{Claims, KeyRing, SealedToken, TokenKind};
+use crate::domain::user::Actor;
+use crate::live::Live;
+use crate::store::Store;
+
+pub use error::Error;
+
+/// Who calls, from where, through which door.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Who.
+    pub actor: Actor,
+    /// Through which door.
+    pub channel: Channel,
+    /// From where.
+    pub address: Option<IpAddr>,
+}
+
+impl Context {
+    /// The service itself.
+    pub fn system(channel: Channel) -> Self {
+        Self { actor: Actor::system(), channel, address: None }
+    }
+}
+
+/// The service. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) store: Store,
+    pub(crate) live: Arc<Live>,
+    pub(crate) clock: SharedClock,
+    pub(crate) entropy: SharedEntropy,
+    keys: Arc<RwLock<Arc<KeyRing>>>,
+    passwords: Arc<passwords::Passwords>,
+    failures: Arc<sign_in::Failures>,
+    /// Each act, as it is committed here.
+    acts: broadcast::Sender<Arc<Revocation>>,
+    /// Up to which act the columns are filled in.
+    filled: watch::Sender<u64>,
+    /// Wakes the filling.
+    fill: Arc<tokio::sync::Notify>,
+}
+
+impl Service {
+    /// A service over a database. Before it answers, what has been revoked but not yet filled in is applied.
+    pub async fn start(store: Store, keys: KeyRing, clock: SharedClock, entropy: SharedEntropy) -> Result<Self, Error> {
+        let live = Arc::new(Live::new());
+        let (sequence, filled) = store.read(crate::store::revocations::feed).await?;
+        let mut after = filled;
+        while after < sequence {
+            let acts =
+                store.read(move |connection| crate::store::revocations::list_after(connection, after, 100)).await?;
+            let Some(last) = acts.last() else { break };
+            after = last.sequence;
+            for act in &acts {
+                live.apply(act.sequence, &act.authorizations, act.kind == crate::domain::revocation::Kind::Revoke);
+            }
+        }
+        let service = Self {
+            passwords: Arc::new(passwords::Passwords::new(entropy.as_ref())),
+            failures: Arc::default(),
+            keys: Arc::new(RwLock::new(Arc::new(keys))),
+            acts: broadcast::channel(1024).0,
+            filled: watch::channel(filled).0,
+            fill: Arc::default(),
+            store,
+            live,
+            clock,
+            entropy,
+        };
+        Ok(service)
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The sealing keys that are in force.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other sealing keys in force: after `orest keys rotate`.
+    pub fn set_keys(&self, keys: KeyRing) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Acts as they are committed, for those who want to be told.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Revocation>> {
+        self.acts.subscribe()
+    }
+
+    fn seal(&self, kind: TokenKind, claims: &Claims) -> SealedToken {
+        self.keys().seal(kind, claims, self.entropy.as_ref())
+    }
+
+    fn unix_now(&self) -> i64 {
+        unix(self.clock.now())
+    }
+}

@@ -1,0 +1,89 @@
+//! Refresh: the token is exchanged for a new pair and dies (RFC 9700 section 4.14.2).
+//!
+//! Which refresh token is current is a number, the generation, that goes up by a compare-and-set. The last one but one is
+//! answered with the current pair for a short while: a client that lost the answer asks again. Any older one has been
+//! copied: its authorization is revoked.
+
+use std::sync::Arc;
+
+use super::issue::{GrantError, Tokens, check_user, current, end_of};
+use super::{Error, Service};
+use crate::domain::application::Application;
+use crate::domain::revocation::Channel;
+use crate::domain::scope::Scope;
+use crate::domain::time::unix;
+use crate::domain::token::{Claims, Generation, TokenKind};
+use crate::limits;
+use crate::store::{Tx, authorizations, devices};
+
+impl Service {
+    /// Exchanges a refresh token (RFC 6749 section 6).
+    ///
+    /// `scope`, if given, must be within what was granted; the answer says what the new tokens can do.
+    pub async fn refresh(
+        &self,
+        application: &Arc<Application>,
+        token: &str,
+        scope: Option<Scope>,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<Tokens, GrantError> {
+        let Ok((TokenKind::Refresh, claims)) = self.keys().open(token) else {
+            return Err(GrantError::InvalidGrant("this is no refresh token of ours"));
+        };
+        if claims.is_expired(self.unix_now()) {
+            return Err(GrantError::InvalidGrant("the refresh token has expired"));
+        }
+        let application = Arc::clone(application);
+        let service = self.clone();
+        let outcome = self.store.write(move |tx| service.refresh_in(tx, &application, &claims, scope, address)).await?;
+        outcome.ok_or(GrantError::InvalidGrant("the refresh token was exchanged already; the authorization is revoked"))
+    }
+
+    /// `None`: the token was shown again, and its authorization has been revoked.
+    fn refresh_in(
+        &self,
+        tx: &mut Tx<'_>,
+        application: &Arc<Application>,
+        claims: &Claims,
+        scope: Option<Scope>,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<Option<Tokens>, GrantError> {
+        const WRONG: GrantError = GrantError::InvalidGrant("the refresh token is wrong, revoked or not yours");
+        let now = self.now();
+        let authorization = authorizations::find(tx.connection, claims.authorization)?.ok_or(WRONG)?;
+        if authorization.application != application.id || self.is_revoked_in(tx, &authorization) {
+            return Err(WRONG);
+        }
+        let application = current(tx, application)?;
+        check_user(tx, &authorization)?;
+        if let Some(device) = authorization.device
+            && devices::find_revoked(tx.connection, device)?.unwrap_or(true)
+        {
+            return Err(GrantError::InvalidGrant("the device is revoked; sign in anew"));
+        }
+        if scope.is_some_and(|scope| !scope.is_subset_of(&authorization.scope)) {
+            return Err(GrantError::InvalidScope);
+        }
+        let shown = claims.generation;
+        let is_last_but_one = shown.0.checked_add(1) == Some(authorization.generation.0);
+        let within_grace = authorization
+            .last_refreshed_at
+            .is_some_and(|at| unix(now) - unix(at) <= i64::try_from(limits::REFRESH_GRACE.as_secs()).unwrap_or(0));
+        let generation = if shown == authorization.generation {
+            let next = Generation(shown.0.checked_add(1).ok_or(Error::Internal)?);
+            let end = end_of(&application, now);
+            if !authorizations::advance_generation(tx.connection, authorization.id, shown, now, end)? {
+                return Err(WRONG);
+            }
+            let (live, id) = (Arc::clone(&self.live), authorization.id);
+            tx.after_commit(move || live.set_generation(id, next));
+            next
+        } else if is_last_but_one && within_grace {
+            authorization.generation
+        } else {
+            self.revoke_by_policy(tx, Channel::RefreshReuse, &authorization, address)?;
+            return Ok(None);
+        };
+        Ok(Some(self.pair(&application, authorization.id, generation, &authorization.scope, now)))
+    }
+}

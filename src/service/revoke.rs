@@ -1,0 +1,481 @@
+//! Revoke: one function, one durable row (docs/adr/0005). Every door calls it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::{Context, Error, Service};
+use crate::domain::ids::{ApplicationId, AuthorizationId, RevocationId};
+use crate::domain::revocation::{Act, Digest, InitiatingEntity, Kind, Preview, Receipt, Revocation};
+use crate::domain::selection::Selection;
+use crate::domain::time::{Timestamp, unix};
+use crate::limits;
+use crate::store::authorizations::{self, Owner};
+use crate::store::revocations::{self, NewRevocation};
+use crate::store::{StoreError, Tx};
+
+const MODEL: &str = "orest.authorization";
+
+/// What goes with a revocation.
+#[derive(Clone, Debug, Default)]
+pub struct RevokeOptions {
+    /// Why, for administrators.
+    pub reason_admin: Option<String>,
+    /// Why, for those whom it touches.
+    pub reason_user: Option<String>,
+    /// Do it only if the set is the one that a preview showed.
+    pub expect: Option<Digest>,
+    /// Throw the records in the waste bin too.
+    pub hide: bool,
+}
+
+impl Service {
+    /// Takes back. When this returns, the tokens of the selection are refused.
+    ///
+    /// What is revoked already is counted as such and is no error. An empty selection writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when an id names no authorization that this actor may see; [`Error::Conflict`] when the set is
+    /// not the expected one; [`Error::Unavailable`]. Nothing has changed then.
+    pub async fn revoke(
+        &self,
+        context: &Context,
+        selection: Selection,
+        options: RevokeOptions,
+    ) -> Result<Receipt, Error> {
+        for reason in [&options.reason_admin, &options.reason_user].into_iter().flatten() {
+            if reason.chars().count() > limits::REASON_CHARS_MAX {
+                let message = format!("a reason has at most {} characters", limits::REASON_CHARS_MAX);
+                return Err(Error::invalid("reason", message));
+            }
+        }
+        let set = self.resolve(&context.actor, &selection).await?;
+        let service = self.clone();
+        let context = context.clone();
+        self.store.write(move |tx| service.revoke_in(tx, &context, &selection, set, &options)).await
+    }
+
+    /// The same inside a transaction that does more: disabling a user, changing a password.
+    pub(crate) fn revoke_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        selection: &Selection,
+        mut set: RoaringBitmap,
+        options: &RevokeOptions,
+    ) -> Result<Receipt, Error> {
+        // Authorizations that were made since the selection was resolved have higher ids.
+        if let Some(owner) = owner_of(selection) {
+            let after = set.max().map_or(0, i64::from);
+            set |= to_set(authorizations::list_ids(tx.connection, owner, after)?);
+        }
+        let (live, already) = self.split(tx, &set)?;
+        if options.expect.as_ref().is_some_and(|expect| *expect != Digest::of(&live)) {
+            return Err(Error::Conflict(
+                "the selection has changed since it was previewed; look at it again and confirm anew".to_owned(),
+            ));
+        }
+        if set.is_empty() {
+            let (sequence, _) = revocations::feed(tx.connection)?;
+            return Ok(Receipt { revocation: None, sequence, requested: 0, revoked: 0, already_revoked: 0, nodes: 1 });
+        }
+        let initiating_entity = self.initiating_entity(context, &set);
+        let act = Act {
+            at: self.now(),
+            user: context.actor.user,
+            login: context.actor.login.clone(),
+            address: context.address,
+            channel: context.channel,
+            initiating_entity,
+            reason_admin: options.reason_admin.clone(),
+            reason_user: options.reason_user.clone(),
+            selection: selection.describe(),
+        };
+        let new = NewRevocation {
+            kind: Kind::Revoke,
+            undoes: None,
+            act: &act,
+            requested: set.len(),
+            authorizations: &live,
+            already_revoked: &already,
+            hides: options.hide,
+        };
+        let (id, sequence) = revocations::insert(tx.connection, &new)?;
+        tx.note_revoked(&live);
+        let receipt = Receipt {
+            revocation: Some(id),
+            sequence,
+            requested: set.len(),
+            revoked: live.len(),
+            already_revoked: already.len(),
+            nodes: 1,
+        };
+        self.publish(
+            tx,
+            Revocation {
+                id,
+                sequence,
+                kind: Kind::Revoke,
+                undoes: None,
+                act,
+                requested: set.len(),
+                authorizations: live,
+                already_revoked: already,
+                hides: options.hide,
+            },
+        );
+        Ok(receipt)
+    }
+
+    /// Says what [`Self::revoke`] would do, and gives the digest by which it can be held to it.
+    pub async fn preview(&self, context: &Context, selection: &Selection) -> Result<Preview, Error> {
+        let set = self.resolve(&context.actor, selection).await?;
+        self.load(&set).await?;
+        let mut live = RoaringBitmap::new();
+        let (mut users, mut applications) = (HashMap::new(), HashMap::new());
+        for bit in &set {
+            let Some(view) = self.view(AuthorizationId::from(bit)).await? else { continue };
+            if view.revoked {
+                continue;
+            }
+            live.insert(bit);
+            *users.entry(view.user).or_insert(0_u64) += 1;
+            *applications.entry(view.application).or_insert(0_u64) += 1;
+        }
+        let user_count = users.len() as u64;
+        Ok(Preview {
+            requested: set.len(),
+            live: live.len(),
+            already_revoked: set.len() - live.len(),
+            users: most(users),
+            user_count,
+            applications: most::<ApplicationId>(applications),
+            digest: Digest::of(&live),
+        })
+    }
+
+    /// Takes an act back, within its time. Only an administrator, and only his own; never reuse, RFC 7009, disable or
+    /// delete. What a later act was aimed at too stays revoked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Forbidden`], and [`Error::Conflict`] when its time is over or it was taken back before.
+    pub async fn undo(&self, context: &Context, id: RevocationId, reason: Option<String>) -> Result<Receipt, Error> {
+        if !context.actor.is_orest_admin() {
+            return Err(Error::Forbidden("only an administrator may take back a revocation".to_owned()));
+        }
+        let service = self.clone();
+        let context = context.clone();
+        self.store.write(move |tx| service.undo_in(tx, &context, id, reason)).await
+    }
+
+    fn undo_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        id: RevocationId,
+        reason: Option<String>,
+    ) -> Result<Receipt, Error> {
+        let missing = Error::NotFound { model: "orest.revocation", id: id.0 };
+        let undone = revocations::find(tx.connection, id)?.ok_or(missing)?;
+        let now = self.now();
+        if undone.kind == Kind::Undo {
+            return Err(Error::Conflict("an undo can't be undone; revoke again instead".to_owned()));
+        }
+        if undone.act.user != context.actor.user || undone.act.user.is_none() {
+            return Err(Error::Forbidden("only who revoked may take it back".to_owned()));
+        }
+        if !undone.act.channel.can_undo() {
+            return Err(Error::Forbidden(format!(
+                "a revocation through {} can't be taken back; the application must ask for access anew",
+                undone.act.channel.as_str()
+            )));
+        }
+        if revocations::find_undo_of(tx.connection, id)?.is_some() {
+            return Err(Error::Conflict("this revocation has been taken back already".to_owned()));
+        }
+        if unix(now) - unix(undone.act.at) > i64::try_from(limits::UNDO_WINDOW.as_secs()).unwrap_or(i64::MAX) {
+            let minutes = limits::UNDO_WINDOW.as_secs() / 60;
+            return Err(Error::Conflict(format!(
+                "a revocation can be taken back for {minutes} minutes; that time is over"
+            )));
+        }
+        let mut kept = RoaringBitmap::new();
+        for later in revocations::list_standing_overlaps(tx.connection, undone.sequence)? {
+            kept |= &later.already_revoked & &undone.authorizations;
+        }
+        let restored = &undone.authorizations - &kept;
+        let act = Act {
+            at: now,
+            user: context.actor.user,
+            login: context.actor.login.clone(),
+            address: context.address,
+            channel: context.channel,
+            initiating_entity: InitiatingEntity::Admin,
+            reason_admin: reason,
+            reason_user: None,
+            selection: format!("revocation {id}"),
+        };
+        let requested = undone.authorizations.len();
+        let new = NewRevocation {
+            kind: Kind::Undo,
+            undoes: Some(id),
+            act: &act,
+            requested,
+            authorizations: &restored,
+            already_revoked: &kept,
+            hides: false,
+        };
+        let (id, sequence) = revocations::insert(tx.connection, &new)?;
+        tx.note_restored(&restored);
+        let receipt = Receipt {
+            revocation: Some(id),
+            sequence,
+            requested,
+            revoked: restored.len(),
+            already_revoked: kept.len(),
+            nodes: 1,
+        };
+        self.publish(
+            tx,
+            Revocation {
+                id,
+                sequence,
+                kind: Kind::Undo,
+                undoes: new.undoes,
+                act,
+                requested,
+                authorizations: restored,
+                already_revoked: kept,
+                hides: false,
+            },
+        );
+        Ok(receipt)
+    }
+
+    /// After the commit: the live state, then those who listen, then the columns.
+    fn publish(&self, tx: &mut Tx<'_>, act: Revocation) {
+        let service = self.clone();
+        tx.after_commit(move || {
+            service.live.apply(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
+            tracing::info!(
+                revocation = act.id.0,
+                sequence = act.sequence,
+                kind = act.kind.as_str(),
+                actor = act.act.login,
+                channel = act.act.channel.as_str(),
+                requested = act.requested,
+                changed = act.authorizations.len(),
+                "revocation committed"
+            );
+            // Nobody listening is no error.
+            let _ = service.acts.send(Arc::new(act));
+            service.fill.notify_one();
+        });
+    }
+
+    /// The set that a selection names, as far as this actor may.
+    pub(crate) async fn resolve(
+        &self,
+        actor: &crate::domain::user::Actor,
+        selection: &Selection,
+    ) -> Result<RoaringBitmap, Error> {
+        let set = match selection {
+            Selection::Ids(ids) => return self.resolve_ids(actor, ids).await,
+            Selection::Found { set, .. } => set.clone(),
+            Selection::User(_) | Selection::Application(_) | Selection::Device(_) => {
+                let owner = owner_of(selection).expect("these three have one");
+                to_set(self.store.read(move |connection| authorizations::list_ids(connection, owner, 0)).await?)
+            }
+        };
+        // A user's own is not a question of each record's owner when the whole selection is his.
+        let whole = actor.is_orest_admin() || matches!(selection, Selection::User(id) if Some(*id) == actor.user);
+        if !whole {
+            self.load(&set).await?;
+            for bit in &set {
+                self.check_owner(actor, AuthorizationId::from(bit)).await?;
+            }
+        }
+        Ok(set)
+    }
+
+    async fn resolve_ids(&self, actor: &crate::domain::user::Actor, ids: &[i64]) -> Result<RoaringBitmap, Error> {
+        if ids.len() > limits::SELECTION_IDS_MAX {
+            let message = format!("at most {} ids at a time; use a search domain instead", limits::SELECTION_IDS_MAX);
+            return Err(Error::invalid("ids", message));
+        }
+        self.load(&ids.iter().filter_map(|id| AuthorizationId(*id).bit()).collect()).await?;
+        let mut set = RoaringBitmap::new();
+        for id in ids.iter().copied() {
+            let id = AuthorizationId(id);
+            self.check_owner(actor, id).await?;
+            set.insert(id.bit().ok_or(Error::NotFound { model: MODEL, id: id.0 })?);
+        }
+        Ok(set)
+    }
+
+    /// Reads what memory does not have of a set, many rows at a time.
+    async fn load(&self, set: &RoaringBitmap) -> Result<(), Error> {
+        let absent: Vec<i64> =
+            set.iter().filter(|bit| self.live.look_up(AuthorizationId::from(*bit)).is_none()).map(i64::from).collect();
+        for ids in absent.chunks(10_000) {
+            let ids = ids.to_vec();
+            let live = Arc::clone(&self.live);
+            self.store
+                .read(move |connection| {
+                    let tickets: HashMap<i64, _> =
+                        ids.iter().map(|id| (*id, live.fill_ticket(AuthorizationId(*id)))).collect();
+                    for row in authorizations::list_slots_of(connection, &ids)? {
+                        if let Some(Some(ticket)) = tickets.get(&row.id) {
+                            live.fill(*ticket, &row);
+                        }
+                    }
+                    Ok::<(), StoreError>(())
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Each authorization must exist and be this actor's to revoke.
+    async fn check_owner(&self, actor: &crate::domain::user::Actor, id: AuthorizationId) -> Result<(), Error> {
+        let view = self.view(id).await?.ok_or(Error::NotFound { model: MODEL, id: id.0 })?;
+        let own = view.user.is_some() && view.user == actor.user;
+        if own || actor.is_orest_admin() {
+            Ok(())
+        } else {
+            Err(Error::Forbidden(format!("you may only revoke your own authorizations; {id} is not one of them")))
+        }
+    }
+
+    /// Which of a set are live, and which revoked, as of this transaction.
+    fn split(&self, tx: &mut Tx<'_>, set: &RoaringBitmap) -> Result<(RoaringBitmap, RoaringBitmap), StoreError> {
+        let mut already = RoaringBitmap::new();
+        for bit in set {
+            let revoked = match self.live.is_revoked(bit) {
+                Some(revoked) => revoked,
+                None => authorizations::find_slot(tx.connection, AuthorizationId::from(bit))?
+                    .is_none_or(|row| row.revocation_id.is_some()),
+            };
+            if revoked {
+                already.insert(bit);
+            }
+        }
+        let (revoked, restored) = tx.noted();
+        already |= revoked & set;
+        already -= restored & set;
+        Ok((set - &already, already))
+    }
+
+    fn initiating_entity(&self, context: &Context, set: &RoaringBitmap) -> InitiatingEntity {
+        use crate::domain::revocation::Channel::{CodeReuse, RefreshReuse};
+        match (context.channel, context.actor.user) {
+            (RefreshReuse | CodeReuse, _) => InitiatingEntity::Policy,
+            (crate::domain::revocation::Channel::OauthRevoke, _) => InitiatingEntity::User,
+            (_, None) => InitiatingEntity::System,
+            (_, Some(user)) => {
+                let own =
+                    |bit| self.live.look_up(AuthorizationId::from(bit)).is_some_and(|view| view.user == Some(user));
+                if set.iter().all(own) { InitiatingEntity::User } else { InitiatingEntity::Admin }
+            }
+        }
+    }
+
+    /// Waits until the columns that lists look at are filled in, up to the last act that was committed here.
+    pub async fn filled(&self) -> Result<(), Error> {
+        let target = self.live.applied();
+        let mut filled = self.filled.subscribe();
+        let reached = tokio::time::timeout(limits::REQUEST_TIMEOUT, filled.wait_for(|done| *done >= target)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Error::Unavailable),
+        }
+    }
+
+    /// Fills in the columns behind the acts, for ever. To be spawned once.
+    pub async fn fill_columns(self) {
+        loop {
+            match self.fill_next().await {
+                Ok(true) => {}
+                Ok(false) => self.fill.notified().await,
+                Err(error) => {
+                    tracing::error!(%error, "filling in the columns of a revocation failed; trying again");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    /// Fills in the next act's columns; `false` when none is left.
+    async fn fill_next(&self) -> Result<bool, Error> {
+        let after = *self.filled.borrow();
+        let acts = self.store.read(move |connection| revocations::list_after(connection, after, 1)).await?;
+        let Some(act) = acts.into_iter().next() else { return Ok(false) };
+        let act = Arc::new(act);
+        let sequence = act.sequence;
+        let ids: Vec<u32> = act.authorizations.iter().collect();
+        for batch in ids.chunks(limits::FILL_BATCH) {
+            let (act, batch) = (Arc::clone(&act), batch.to_vec());
+            self.store.write(move |tx| revocations::fill(tx.connection, &act, &batch)).await?;
+        }
+        if act.hides {
+            let hidden: Vec<i64> = act.already_revoked.iter().map(i64::from).collect();
+            for batch in hidden.chunks(limits::FILL_BATCH) {
+                let batch = batch.to_vec();
+                self.store.write(move |tx| revocations::hide(tx.connection, &batch)).await?;
+            }
+        }
+        if let (Kind::Undo, false) = (act.kind, act.already_revoked.is_empty()) {
+            self.reassign_kept(&act).await?;
+        }
+        self.store.write(move |tx| revocations::set_filled(tx.connection, sequence)).await?;
+        self.filled.send_replace(sequence);
+        Ok(true)
+    }
+
+    /// What an undo left revoked, because a later act was aimed at it too, names that act from now on.
+    async fn reassign_kept(&self, undo: &Arc<Revocation>) -> Result<(), Error> {
+        let Some(undone) = undo.undoes else { return Ok(()) };
+        let undo = Arc::clone(undo);
+        self.store
+            .write(move |tx| {
+                let Some(first) = revocations::find(tx.connection, undone)? else { return Ok(()) };
+                let mut left = undo.already_revoked.clone();
+                for later in revocations::list_standing_overlaps(tx.connection, first.sequence)? {
+                    let own: Vec<u32> = (&later.already_revoked & &left).iter().collect();
+                    for batch in own.chunks(limits::FILL_BATCH) {
+                        revocations::reassign(tx.connection, &later, batch)?;
+                    }
+                    left -= &later.already_revoked;
+                }
+                Ok::<(), StoreError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// When an act can no longer be taken back.
+    pub fn undo_until(&self, at: Timestamp) -> Timestamp {
+        at + limits::UNDO_WINDOW
+    }
+}
+
+const fn owner_of(selection: &Selection) -> Option<Owner> {
+    match selection {
+        Selection::User(id) => Some(Owner::User(*id)),
+        Selection::Application(id) => Some(Owner::Application(*id)),
+        Selection::Device(id) => Some(Owner::Device(*id)),
+        Selection::Ids(_) | Selection::Found { .. } => None,
+    }
+}
+
+fn to_set(ids: Vec<i64>) -> RoaringBitmap {
+    ids.into_iter().filter_map(|id| AuthorizationId(id).bit()).collect()
+}
+
+fn most<K: Copy + Ord>(counts: HashMap<K, u64>) -> Vec<(K, u64)> {
+    let mut rows: Vec<(K, u64)> = counts.into_iter().collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    rows.truncate(limits::PREVIEW_ROWS_MAX);
+    rows
+}

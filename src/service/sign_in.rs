@@ -1,0 +1,328 @@
+//! Who is calling: users by password, by session, by API key; applications by secret.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Context, Error, Service};
+use crate::domain::application::Application;
+use crate::domain::ids::{DeviceId, UserId};
+use crate::domain::revocation::Channel;
+use crate::domain::secret::{Secret, SecretHash};
+use crate::domain::time::{Timestamp, unix};
+use crate::domain::user::Actor;
+use crate::limits;
+use crate::store::devices::Seen;
+use crate::store::users::User;
+use crate::store::{devices, sessions, users};
+
+/// What an API key must be good for to be used with RPC; Odoo's own word.
+pub const RPC_SCOPE: &str = "rpc";
+
+/// Wrong passwords by address, so that nobody can try them all. Kept below the doors: changing doors starts no new count.
+#[derive(Default)]
+pub struct Failures {
+    by_address: Mutex<HashMap<Option<IpAddr>, (u32, Timestamp)>>,
+}
+
+impl Failures {
+    fn check(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Error> {
+        let failures = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((count, last)) = failures.get(&address) else { return Ok(()) };
+        let until = *last + limits::LOGIN_COOLDOWN;
+        if *count >= limits::LOGIN_FAILURES_MAX && now < until {
+            let retry_after = (until - now).to_std().unwrap_or(limits::LOGIN_COOLDOWN);
+            return Err(Error::RateLimited { retry_after });
+        }
+        Ok(())
+    }
+
+    fn note(&self, address: Option<IpAddr>, right: bool, now: Timestamp) {
+        let mut failures = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if right {
+            failures.remove(&address);
+            return;
+        }
+        failures.retain(|_, (_, last)| now < *last + limits::LOGIN_COOLDOWN);
+        let entry = failures.entry(address).or_insert((0, now));
+        *entry = (entry.0.saturating_add(1), now);
+    }
+}
+
+/// A signed-in browser or session RPC client.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its row.
+    pub id: i64,
+    /// Who signed in; he may act, as of now.
+    pub user: Arc<User>,
+    /// From where.
+    pub device: Option<DeviceId>,
+    /// When the user last proved who he is.
+    pub identity_checked_at: Option<Timestamp>,
+}
+
+/// What a browser says of itself.
+#[derive(Clone, Debug)]
+pub struct DeviceDescription {
+    /// For people: "Firefox on Linux".
+    pub name: String,
+    /// Operating system.
+    pub platform: String,
+    /// Browser.
+    pub browser: String,
+    /// A phone or tablet.
+    pub mobile: bool,
+}
+
+impl Service {
+    /// The user of this login and password; `None`: there is none, or he may not sign in. Takes as long either way.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] after too many wrong passwords from this address, also for right ones.
+    pub async fn user_by_password(
+        &self,
+        login: &str,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Arc<User>>, Error> {
+        self.failures.check(address, self.now())?;
+        let wanted = login.to_owned();
+        let found = self.store.read(move |connection| users::find_by_login(connection, &wanted)).await?;
+        let (user, stored) = found.map_or((None, None), |(user, stored)| (Some(user), stored));
+        let right = self.passwords.check(stored.as_deref(), password).await?;
+        let user = user.filter(|user| right && user.may_act());
+        self.failures.note(address, user.is_some(), self.now());
+        Ok(user.map(Arc::new))
+    }
+
+    /// The user of this login and password or API key, as Odoo's `common.login` takes them.
+    pub async fn user_by_login(
+        &self,
+        login: &str,
+        secret: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Arc<User>>, Error> {
+        if let Some(user) = self.user_by_api_key(secret, RPC_SCOPE).await?
+            && user.login == login
+        {
+            return Ok(Some(user));
+        }
+        self.user_by_password(login, secret, address).await
+    }
+
+    /// The user of this id and password or API key, as Odoo's `object.execute` takes them.
+    /// `Ok(None)`: the secret is wrong, or he may not sign in.
+    pub async fn user_by_id(
+        &self,
+        id: UserId,
+        secret: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Arc<User>>, Error> {
+        if let Some(user) = self.user_by_api_key(secret, RPC_SCOPE).await?
+            && user.id == id
+        {
+            return Ok(Some(user));
+        }
+        self.failures.check(address, self.now())?;
+        let stored = self.store.read(move |connection| users::find_password(connection, id)).await?;
+        let right = self.passwords.check(stored.as_deref(), secret).await?;
+        let user = if right { self.user(id).await? } else { None };
+        let user = user.filter(|user| user.may_act());
+        self.failures.note(address, user.is_some(), self.now());
+        Ok(user)
+    }
+
+    /// The user of an API key that is good for `scope` and has not ended.
+    pub async fn user_by_api_key(&self, key: &str, scope: &str) -> Result<Option<Arc<User>>, Error> {
+        // Anything of another form is a password and costs no look-up.
+        if key.len() != 40 || !key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Ok(None);
+        }
+        let hash = SecretHash::of(key);
+        let Some(found) = self.store.read(move |connection| sessions::find_api_key(connection, &hash)).await? else {
+            return Ok(None);
+        };
+        let ended = found.expiration_date.is_some_and(|at| at <= self.now());
+        let fits = found.scope.as_deref().is_none_or(|own| own == scope);
+        if ended || !fits {
+            return Ok(None);
+        }
+        Ok(self.user(UserId(found.user_id)).await?.filter(|user| user.may_act()))
+    }
+
+    /// What a user may do.
+    pub fn actor(user: &User) -> Actor {
+        Actor { user: Some(user.id), login: user.login.clone(), groups: user.groups }
+    }
+
+    /// Makes an API key: 40 hexadecimal digits, shown this once.
+    pub async fn make_api_key(
+        &self,
+        user: UserId,
+        name: &str,
+        scope: Option<&str>,
+        expiration: Option<Timestamp>,
+    ) -> Result<Secret, Error> {
+        if name.trim().is_empty() {
+            return Err(Error::invalid("name", "an API key needs a description"));
+        }
+        let key = Secret::generate(self.entropy.as_ref(), "", 20);
+        let hash = key.hash();
+        let now = self.now();
+        let (name, scope) = (name.to_owned(), scope.map(str::to_owned));
+        self.store
+            .write(move |tx| {
+                sessions::insert_api_key(tx.connection, user, &name, scope.as_deref(), &hash, expiration, now)
+            })
+            .await?;
+        tracing::info!(user = user.0, "API key made");
+        Ok(key)
+    }
+
+    /// Removes API keys: one's own, or any by an administrator.
+    pub async fn remove_api_keys(&self, context: &Context, ids: Vec<i64>) -> Result<(), Error> {
+        let actor = context.actor.clone();
+        self.store
+            .write(move |tx| {
+                let owners = sessions::list_api_key_owners(tx.connection, &ids)?;
+                let own = |(_, owner): &(i64, i64)| actor.user == Some(UserId(*owner));
+                if !actor.is_system() && !owners.iter().all(own) {
+                    return Err(Error::Forbidden(
+                        "You can not remove API keys unless they're yours or you are a system user".to_owned(),
+                    ));
+                }
+                sessions::delete_api_keys(tx.connection, &ids)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Signs a user in: a session, whose id is given this once.
+    pub async fn open_session(&self, user: UserId, device: Option<DeviceId>) -> Result<Secret, Error> {
+        let sid = Secret::generate(self.entropy.as_ref(), "", 42);
+        let hash = sid.hash();
+        let now = self.now();
+        self.store
+            .write(move |tx| {
+                users::set_login_date(tx.connection, user, now)?;
+                sessions::insert(tx.connection, &hash, user, device, now)
+            })
+            .await?;
+        Ok(sid)
+    }
+
+    /// The session of this id, if it has not ended and its user may act.
+    pub async fn session(&self, sid: &str) -> Result<Option<Session>, Error> {
+        if sid.is_empty() || sid.len() > 200 {
+            return Ok(None);
+        }
+        let hash = SecretHash::of(sid);
+        let Some(row) = self.store.read(move |connection| sessions::find(connection, &hash)).await? else {
+            return Ok(None);
+        };
+        let now = self.now();
+        if row.last_activity + limits::SESSION_INACTIVITY <= now {
+            return Ok(None);
+        }
+        let Some(user) = self.user(UserId(row.user_id)).await?.filter(|user| user.may_act()) else { return Ok(None) };
+        if unix(now) - unix(row.last_activity) >= 60 {
+            let id = row.id;
+            self.store.write(move |tx| sessions::touch(tx.connection, id, now)).await?;
+        }
+        let device = row.device_id.map(DeviceId);
+        Ok(Some(Session { id: row.id, user, device, identity_checked_at: row.identity_checked_at }))
+    }
+
+    /// Ends a session; says whether there was one.
+    pub async fn close_session(&self, sid: &str) -> Result<bool, Error> {
+        let hash = SecretHash::of(sid);
+        Ok(self.store.write(move |tx| sessions::delete(tx.connection, &hash)).await?)
+    }
+
+    /// Proves anew who is behind a session. Good for [`limits::IDENTITY_CHECK`].
+    pub async fn check_identity(
+        &self,
+        session: &Session,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<bool, Error> {
+        let user = self.user_by_password(&session.user.login, password, address).await?;
+        if user.is_none() {
+            return Ok(false);
+        }
+        let (id, now) = (session.id, self.now());
+        self.store.write(move |tx| sessions::set_identity_checked(tx.connection, id, now)).await?;
+        Ok(true)
+    }
+
+    /// Notes where a user signed in from. Gives the device, and a cookie for it if it had none that is of the right form.
+    pub async fn note_device(
+        &self,
+        user: UserId,
+        cookie: Option<&str>,
+        description: DeviceDescription,
+        address: Option<IpAddr>,
+    ) -> Result<(DeviceId, Option<Secret>), Error> {
+        let well_formed = |cookie: &&str| cookie.len() == 64 && cookie.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (hash, fresh) = match cookie.filter(well_formed) {
+            Some(cookie) => (SecretHash::of(cookie), None),
+            None => {
+                let fresh = Secret::generate(self.entropy.as_ref(), "", 32);
+                (fresh.hash(), Some(fresh))
+            }
+        };
+        let now = self.now();
+        let live = Arc::clone(&self.live);
+        let id = self
+            .store
+            .write(move |tx| {
+                let seen = Seen {
+                    user,
+                    cookie: &hash,
+                    name: &description.name,
+                    platform: &description.platform,
+                    browser: &description.browser,
+                    device_type: if description.mobile { "mobile" } else { "computer" },
+                    address: address.map(|address| address.to_string()),
+                };
+                let id = devices::upsert(tx.connection, &seen, now)?;
+                // Signing in anew lifts the device's revocation; what was revoked of it stays so.
+                tx.after_commit(move || live.forget_device(id));
+                Ok::<_, crate::store::StoreError>(id)
+            })
+            .await?;
+        Ok((id, fresh))
+    }
+
+    /// The application of this `client_id` and secret. A public client must bring none (RFC 6749 section 2.3).
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: unknown, archived, or the secret is wrong.
+    pub async fn application_by_secret(
+        &self,
+        client_id: &str,
+        secret: Option<&str>,
+    ) -> Result<Arc<Application>, Error> {
+        let application =
+            self.client(client_id).await?.filter(|application| application.active).ok_or(Error::Unauthenticated)?;
+        let right = match (&application.secret_hash, secret) {
+            (Some(hash), Some(secret)) => hash.matches(secret),
+            (None, None | Some("")) => true,
+            _ => false,
+        };
+        if right { Ok(application) } else { Err(Error::Unauthenticated) }
+    }
+
+    /// Changes a password; ends the user's sessions and revokes what acts for him.
+    pub async fn change_password(&self, context: &Context, user: UserId, new: &str) -> Result<(), Error> {
+        let entropy = Arc::clone(&self.entropy);
+        let new = new.to_owned();
+        let hash = tokio::task::spawn_blocking(move || super::passwords::hash_new(entropy.as_ref(), &new))
+            .await
+            .map_err(|_| Error::Internal)??;
+        let context = Context { channel: Channel::PasswordChange, ..context.clone() };
+        let service = self.clone();
+        self.store.write(move |tx| service.set_password_in(tx, &context, user, &hash)).await
+    }
+}

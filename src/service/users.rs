@@ -1,0 +1,60 @@
+//! What happens to what acts for a user when the user changes.
+//!
+//! Archiving (`active` off) refuses at check time and is lifted by the opposite. Disabling also revokes all that acts for
+//! him, and so do deleting him and changing his password; the first two for good.
+
+use super::revoke::RevokeOptions;
+use super::{Context, Error, Service};
+use crate::domain::ids::UserId;
+use crate::domain::revocation::Receipt;
+use crate::domain::selection::Selection;
+use crate::store::{Tx, authorizations, sessions, users};
+
+impl Service {
+    /// Stores a new password's hash in this transaction, ends the user's sessions, and revokes what acts for him.
+    pub(crate) fn set_password_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        user: UserId,
+        hash: &str,
+    ) -> Result<(), Error> {
+        let missing = Error::NotFound { model: "res.users", id: user.0 };
+        if !users::set_password(tx.connection, user, Some(hash), context.actor.user, self.now())? {
+            return Err(missing);
+        }
+        sessions::delete_of(tx.connection, user)?;
+        let options =
+            RevokeOptions { reason_user: Some("the password was changed".to_owned()), ..RevokeOptions::default() };
+        self.revoke_all_of_in(tx, context, user, &options)?;
+        self.user_changed_in(tx, user);
+        Ok(())
+    }
+
+    /// Revokes all that acts for a user, in this transaction.
+    pub(crate) fn revoke_all_of_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        user: UserId,
+        options: &RevokeOptions,
+    ) -> Result<Receipt, Error> {
+        let selection = Selection::User(user);
+        let owner = authorizations::Owner::User(user);
+        let ids = authorizations::list_ids(tx.connection, owner, 0)?;
+        let set = ids.into_iter().filter_map(|id| crate::domain::ids::AuthorizationId(id).bit()).collect();
+        self.revoke_in(tx, context, &selection, set, options)
+    }
+
+    /// After the commit the next check reads the user anew.
+    pub(crate) fn user_changed_in(&self, tx: &mut Tx<'_>, user: UserId) {
+        let live = std::sync::Arc::clone(&self.live);
+        tx.after_commit(move || live.forget_user(user));
+    }
+
+    /// After the commit the next check reads applications anew.
+    pub(crate) fn applications_changed_in(&self, tx: &mut Tx<'_>) {
+        let live = std::sync::Arc::clone(&self.live);
+        tx.after_commit(move || live.forget_applications());
+    }
+}

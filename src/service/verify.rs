@@ -1,0 +1,229 @@
+//! Is this token good? Answered from memory; a slot that nobody has asked for is read from the database once.
+//!
+//! If the database can't answer where it must be asked, the answer is [`Error::Unavailable`]: never "active",
+//! never "inactive".
+
+use std::sync::Arc;
+
+use super::{Error, Service};
+use crate::domain::application::Application;
+use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
+use crate::domain::token::{Claims, OpenError, TokenKind};
+use crate::limits;
+use crate::live::View;
+use crate::store::users::User;
+use crate::store::{applications, authorizations, devices, users};
+
+/// A token that is good, with all that can be told of it.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Access or refresh.
+    pub kind: TokenKind,
+    /// What it says.
+    pub claims: Claims,
+    /// Who acts.
+    pub application: Arc<Application>,
+    /// For whom; `None`: the application in its own name.
+    pub user: Option<Arc<User>>,
+    /// From where.
+    pub device: Option<DeviceId>,
+    /// What was granted.
+    pub scope: Arc<str>,
+}
+
+/// Why a token is not good. For logs and tests; callers are told "inactive" and no more (RFC 7662 section 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It does not open.
+    #[error("{0}")]
+    NotOurs(#[from] OpenError),
+    /// Its time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// It names an authorization that does not exist.
+    #[error("the authorization does not exist")]
+    Unknown,
+    /// Its authorization was taken back.
+    #[error("the authorization is revoked")]
+    Revoked,
+    /// A refresh token that was exchanged already.
+    #[error("the refresh token was exchanged already")]
+    Superseded,
+    /// Its application is archived or gone.
+    #[error("the application is archived")]
+    Application,
+    /// Its user is disabled, pending or gone.
+    #[error("the user is disabled")]
+    User,
+    /// A refresh token from a device that was revoked.
+    #[error("the device is revoked")]
+    Device,
+}
+
+/// The outcome of a check.
+pub type Verdict = Result<Verified, Refusal>;
+
+impl Service {
+    /// Checks a token.
+    pub async fn verify(&self, token: &str) -> Result<Verdict, Error> {
+        let now = self.unix_now();
+        let (kind, claims) = match self.keys().open(token) {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if claims.is_expired(now) {
+            return Ok(Err(Refusal::Expired));
+        }
+        self.verify_claims(kind, claims, now).await
+    }
+
+    /// Checks a token without ever waiting: `None` when something must be read first.
+    pub fn verify_in_memory(&self, token: &str) -> Option<Verdict> {
+        let now = self.unix_now();
+        let (kind, claims) = match self.keys().open(token) {
+            Ok(opened) => opened,
+            Err(error) => return Some(Err(error.into())),
+        };
+        if claims.is_expired(now) {
+            return Some(Err(Refusal::Expired));
+        }
+        let view = self.live.look_up(claims.authorization)?;
+        if view.revoked {
+            return Some(Err(Refusal::Revoked));
+        }
+        let application = self.live.application(view.application)?;
+        let user = match view.user {
+            Some(id) => Some(self.live.user(id)?),
+            None => None,
+        };
+        let device_revoked = match (kind, view.device) {
+            (TokenKind::Refresh, Some(id)) => self.live.device_revoked(id)?,
+            _ => false,
+        };
+        Some(self.judge(kind, claims, now, view, application, user, device_revoked))
+    }
+
+    async fn verify_claims(&self, kind: TokenKind, claims: Claims, now: i64) -> Result<Verdict, Error> {
+        let Some(view) = self.view(claims.authorization).await? else { return Ok(Err(Refusal::Unknown)) };
+        if view.revoked {
+            return Ok(Err(Refusal::Revoked));
+        }
+        let Some(application) = self.application(view.application).await? else {
+            return Ok(Err(Refusal::Application));
+        };
+        let user = match view.user {
+            Some(id) => match self.user(id).await? {
+                Some(user) => Some(user),
+                None => return Ok(Err(Refusal::User)),
+            },
+            None => None,
+        };
+        let device_revoked = match (kind, view.device) {
+            (TokenKind::Refresh, Some(id)) => self.device_revoked(id).await?,
+            _ => false,
+        };
+        // What was awaited may have been overtaken by a revocation: look once more, last.
+        let view = self.live.look_up(claims.authorization).unwrap_or(view);
+        Ok(self.judge(kind, claims, now, view, application, user, device_revoked))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that decides, in one place")]
+    fn judge(
+        &self,
+        kind: TokenKind,
+        claims: Claims,
+        now: i64,
+        view: View,
+        application: Arc<Application>,
+        user: Option<Arc<User>>,
+        device_revoked: bool,
+    ) -> Verdict {
+        if view.revoked {
+            return Err(Refusal::Revoked);
+        }
+        if kind == TokenKind::Refresh && view.generation != claims.generation {
+            return Err(Refusal::Superseded);
+        }
+        if !application.active {
+            return Err(Refusal::Application);
+        }
+        if user.as_ref().is_some_and(|user| !user.may_act()) {
+            return Err(Refusal::User);
+        }
+        if device_revoked {
+            return Err(Refusal::Device);
+        }
+        let precision = u32::try_from(limits::LAST_USED_PRECISION.as_secs()).unwrap_or(u32::MAX);
+        self.live.note_used(claims.authorization, now, precision);
+        Ok(Verified { kind, claims, application, user, device: view.device, scope: self.live.scope(view.scope) })
+    }
+
+    /// What is known of an authorization, from memory or from its row; `None`: it does not exist.
+    pub(crate) async fn view(&self, id: AuthorizationId) -> Result<Option<View>, Error> {
+        loop {
+            if let Some(view) = self.live.look_up(id) {
+                return Ok(Some(view));
+            }
+            let Some(ticket) = self.live.fill_ticket(id) else { return Ok(None) };
+            let row = self.store.read(move |connection| authorizations::find_slot(connection, id)).await?;
+            let Some(row) = row else { return Ok(None) };
+            // When an act came in between, the next round reads what it left.
+            self.live.fill(ticket, &row);
+        }
+    }
+
+    /// A user, from memory or from his row.
+    pub async fn user(&self, id: UserId) -> Result<Option<Arc<User>>, Error> {
+        if let Some(user) = self.live.user(id) {
+            return Ok(Some(user));
+        }
+        let ticket = self.live.user_ticket();
+        let user = self.store.read(move |connection| users::find(connection, id)).await?.map(Arc::new);
+        if let Some(user) = &user {
+            self.live.fill_user(ticket, user);
+        }
+        Ok(user)
+    }
+
+    /// An application, from memory or from its row.
+    pub async fn application(&self, id: ApplicationId) -> Result<Option<Arc<Application>>, Error> {
+        if let Some(application) = self.live.application(id) {
+            return Ok(Some(application));
+        }
+        let ticket = self.live.application_ticket();
+        let found = self.store.read(move |connection| applications::find(connection, id)).await?.map(Arc::new);
+        if let Some(application) = &found {
+            self.live.fill_application(ticket, application);
+        }
+        Ok(found)
+    }
+
+    /// An application by its `client_id`, from memory or from its row.
+    pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Application>>, Error> {
+        if let Some(application) = self.live.client(client_id) {
+            return Ok(Some(application));
+        }
+        let ticket = self.live.application_ticket();
+        let wanted = client_id.to_owned();
+        let found = self
+            .store
+            .read(move |connection| applications::find_by_client_id(connection, &wanted))
+            .await?
+            .map(Arc::new);
+        if let Some(application) = &found {
+            self.live.fill_application(ticket, application);
+        }
+        Ok(found)
+    }
+
+    async fn device_revoked(&self, id: DeviceId) -> Result<bool, Error> {
+        if let Some(revoked) = self.live.device_revoked(id) {
+            return Ok(revoked);
+        }
+        let ticket = self.live.device_ticket();
+        let found = self.store.read(move |connection| devices::find_revoked(connection, id)).await?;
+        let revoked = found.unwrap_or(true);
+        self.live.fill_device(ticket, id, revoked);
+        Ok(revoked)
+    }
+}

@@ -1,0 +1,136 @@
+//! Applications and their callback addresses.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::connection::{Backend, Connection};
+use super::error::StoreError;
+use super::schema::{orest_application as application, orest_application_uri as uri};
+use super::schema::{orest_model_configuration as configuration, orest_model_scheme as scheme};
+use crate::domain::application::{Application, Lifetimes};
+use crate::domain::ids::{ApplicationId, UserId};
+use crate::domain::scope::Scope;
+use crate::domain::secret::SecretHash;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = application, check_for_backend(Backend))]
+struct Row {
+    id: i64,
+    name: String,
+    active: bool,
+    client_id: String,
+    client_secret_hash: Option<String>,
+    scope: String,
+    user_id: Option<i64>,
+    model_scheme_id: Option<i64>,
+    authorization_code_expiry: i64,
+    authorization_code_retain: i64,
+    access_token_expiry: i64,
+    refresh_token_expiry: i64,
+}
+
+impl TryFrom<Row> for Application {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let corrupt = |column| StoreError::Corrupt { table: "orest_application", column, id: row.id };
+        let seconds = |value: i64, column| u64::try_from(value).map(Duration::from_secs).map_err(|_| corrupt(column));
+        let lifetimes = Lifetimes {
+            authorization_code: seconds(row.authorization_code_expiry, "authorization_code_expiry")?,
+            code_retain: seconds(row.authorization_code_retain, "authorization_code_retain")? * 86_400,
+            access_token: seconds(row.access_token_expiry, "access_token_expiry")?,
+            refresh_token: match row.refresh_token_expiry {
+                0 => None,
+                value => Some(seconds(value, "refresh_token_expiry")?),
+            },
+        };
+        Ok(Self {
+            id: ApplicationId(row.id),
+            scope: Scope::parse(&row.scope).map_err(|_| corrupt("scope"))?,
+            name: row.name,
+            client_id: row.client_id,
+            secret_hash: row.client_secret_hash.map(SecretHash::from_stored),
+            active: row.active,
+            acts_for: row.user_id.map(UserId),
+            model_scheme: row.model_scheme_id,
+            lifetimes,
+        })
+    }
+}
+
+/// The application of this row.
+pub fn find(connection: &mut Connection, id: ApplicationId) -> Result<Option<Application>, StoreError> {
+    let row = application::table.find(id.0).select(Row::as_select()).first(connection).optional()?;
+    row.map(Application::try_from).transpose()
+}
+
+/// The application of this `client_id`, archived or not.
+pub fn find_by_client_id(connection: &mut Connection, client_id: &str) -> Result<Option<Application>, StoreError> {
+    let row = application::table
+        .filter(application::client_id.eq(client_id))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(Application::try_from).transpose()
+}
+
+/// Stores the hash of a new secret; `None` makes the client public.
+pub fn set_secret(
+    connection: &mut Connection,
+    id: ApplicationId,
+    hash: Option<&SecretHash>,
+) -> Result<usize, StoreError> {
+    let hash = hash.map(SecretHash::as_str);
+    Ok(diesel::update(application::table.find(id.0))
+        .set(application::client_secret_hash.eq(hash))
+        .execute(connection)?)
+}
+
+/// Whether this is one of its callback addresses: the same characters, not archived.
+pub fn has_redirect_uri(connection: &mut Connection, id: ApplicationId, text: &str) -> Result<bool, StoreError> {
+    let found = uri::table
+        .filter(uri::application_id.eq(id.0).and(uri::uri.eq(text)).and(uri::active.eq(true)))
+        .select(uri::id)
+        .first::<i64>(connection)
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// Its callback addresses that are not archived, by row.
+pub fn list_redirect_uris(connection: &mut Connection, id: ApplicationId) -> Result<Vec<String>, StoreError> {
+    Ok(uri::table
+        .filter(uri::application_id.eq(id.0).and(uri::active.eq(true)))
+        .order(uri::id)
+        .select(uri::uri)
+        .load(connection)?)
+}
+
+/// A model scheme: which models and fields an application may touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelScheme {
+    /// Its name.
+    pub name: String,
+    /// `none`, `blacklist` or `whitelist`.
+    pub model_limit: String,
+    /// Model, field limit, field names.
+    pub models: Vec<(String, String, Vec<String>)>,
+}
+
+/// The model scheme of this row.
+pub fn find_model_scheme(connection: &mut Connection, id: i64) -> Result<Option<ModelScheme>, StoreError> {
+    let found: Option<(String, String)> =
+        scheme::table.find(id).select((scheme::name, scheme::model_limit)).first(connection).optional()?;
+    let Some((name, model_limit)) = found else { return Ok(None) };
+    let rows: Vec<(String, String, Option<String>)> = configuration::table
+        .filter(configuration::scheme_id.eq(id))
+        .order(configuration::model)
+        .select((configuration::model, configuration::field_limit, configuration::field_names))
+        .load(connection)?;
+    let split = |names: Option<String>| {
+        let names = names.unwrap_or_default();
+        names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let models = rows.into_iter().map(|(model, limit, names)| (model, limit, split(names))).collect();
+    Ok(Some(ModelScheme { name, model_limit, models }))
+}

@@ -1,0 +1,81 @@
+//! Devices: where users signed in from.
+
+use diesel::prelude::*;
+
+use super::connection::Connection;
+use super::error::StoreError;
+use super::schema::orest_device as device;
+use crate::domain::ids::{DeviceId, UserId};
+use crate::domain::secret::SecretHash;
+use crate::domain::time::Timestamp;
+
+/// What is known of a device when its user signs in.
+#[derive(Clone, Debug)]
+pub struct Seen<'a> {
+    /// Who signed in.
+    pub user: UserId,
+    /// Of the cookie that tells it again.
+    pub cookie: &'a SecretHash,
+    /// Browser and system.
+    pub name: &'a str,
+    /// Operating system.
+    pub platform: &'a str,
+    /// Browser.
+    pub browser: &'a str,
+    /// `computer` or `mobile`.
+    pub device_type: &'a str,
+    /// From where.
+    pub address: Option<String>,
+}
+
+/// Notes a sign-in: a known device is seen again and no longer revoked, an unknown one gets a row.
+pub fn upsert(connection: &mut Connection, seen: &Seen<'_>, at: Timestamp) -> Result<DeviceId, StoreError> {
+    let known: Option<i64> = device::table
+        .filter(device::user_id.eq(seen.user.0).and(device::cookie_hash.eq(seen.cookie.as_str())))
+        .select(device::id)
+        .first(connection)
+        .optional()?;
+    if let Some(id) = known {
+        diesel::update(device::table.find(id))
+            .set((
+                device::last_activity.eq(at),
+                device::ip_address.eq(seen.address.as_deref()),
+                device::revoked_at.eq(None::<Timestamp>),
+            ))
+            .execute(connection)?;
+        return Ok(DeviceId(id));
+    }
+    let id = diesel::insert_into(device::table)
+        .values((
+            device::user_id.eq(seen.user.0),
+            device::name.eq(seen.name),
+            device::platform.eq(seen.platform),
+            device::browser.eq(seen.browser),
+            device::device_type.eq(seen.device_type),
+            device::ip_address.eq(seen.address.as_deref()),
+            device::cookie_hash.eq(seen.cookie.as_str()),
+            device::first_activity.eq(at),
+            device::last_activity.eq(at),
+            device::create_uid.eq(seen.user.0),
+            device::create_date.eq(at),
+            device::write_uid.eq(seen.user.0),
+            device::write_date.eq(at),
+        ))
+        .returning(device::id)
+        .get_result(connection)?;
+    Ok(DeviceId(id))
+}
+
+/// Whether it is revoked; `None`: there is no such device.
+pub fn find_revoked(connection: &mut Connection, id: DeviceId) -> Result<Option<bool>, StoreError> {
+    let found: Option<Option<Timestamp>> =
+        device::table.find(id.0).select(device::revoked_at).first(connection).optional()?;
+    Ok(found.map(|at| at.is_some()))
+}
+
+/// Revokes these, or lifts it; says how many there are.
+pub fn set_revoked(connection: &mut Connection, ids: &[i64], at: Option<Timestamp>) -> Result<usize, StoreError> {
+    Ok(diesel::update(device::table.filter(device::id.eq_any(ids)))
+        .set(device::revoked_at.eq(at))
+        .execute(connection)?)
+}

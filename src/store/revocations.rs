@@ -1,0 +1,251 @@
+//! Revocations: one row each, and the columns that are filled in behind it.
+
+use diesel::prelude::*;
+use roaring::RoaringBitmap;
+
+use super::connection::{Backend, Connection};
+use super::error::StoreError;
+use super::schema::{orest_authorization as authorization, orest_authorization_code as code};
+use super::schema::{orest_feed as feed, orest_revocation as revocation};
+use crate::domain::ids::{RevocationId, UserId};
+use crate::domain::revocation::{Act, Channel, InitiatingEntity, Kind, Revocation};
+use crate::domain::time::Timestamp;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = revocation, check_for_backend(Backend))]
+struct Row {
+    id: i64,
+    sequence: i64,
+    kind: String,
+    undoes_id: Option<i64>,
+    create_date: Timestamp,
+    user_id: Option<i64>,
+    user_login: String,
+    ip_address: Option<String>,
+    channel: String,
+    initiating_entity: String,
+    reason_admin: Option<String>,
+    reason_user: Option<String>,
+    selection: String,
+    requested: i64,
+    hides: bool,
+    authorization_ids: Vec<u8>,
+    already_ids: Option<Vec<u8>>,
+}
+
+impl TryFrom<Row> for Revocation {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let corrupt = |column| StoreError::Corrupt { table: "orest_revocation", column, id: row.id };
+        let set = |bytes: &[u8], column| RoaringBitmap::deserialize_from(bytes).map_err(|_| corrupt(column));
+        Ok(Self {
+            id: RevocationId(row.id),
+            sequence: u64::try_from(row.sequence).map_err(|_| corrupt("sequence"))?,
+            kind: Kind::parse(&row.kind).ok_or_else(|| corrupt("kind"))?,
+            undoes: row.undoes_id.map(RevocationId),
+            requested: u64::try_from(row.requested).map_err(|_| corrupt("requested"))?,
+            authorizations: set(&row.authorization_ids, "authorization_ids")?,
+            already_revoked: set_or_empty(row.already_ids.as_deref(), set)?,
+            hides: row.hides,
+            act: Act {
+                at: row.create_date,
+                user: row.user_id.map(UserId),
+                login: row.user_login,
+                address: row.ip_address.and_then(|address| address.parse().ok()),
+                channel: Channel::parse(&row.channel).ok_or_else(|| corrupt("channel"))?,
+                initiating_entity: InitiatingEntity::parse(&row.initiating_entity)
+                    .ok_or_else(|| corrupt("initiating_entity"))?,
+                reason_admin: row.reason_admin,
+                reason_user: row.reason_user,
+                selection: row.selection,
+            },
+        })
+    }
+}
+
+fn set_or_empty(
+    bytes: Option<&[u8]>,
+    read: impl Fn(&[u8], &'static str) -> Result<RoaringBitmap, StoreError>,
+) -> Result<RoaringBitmap, StoreError> {
+    bytes.map_or_else(|| Ok(RoaringBitmap::new()), |bytes| read(bytes, "already_ids"))
+}
+
+fn bytes(set: &RoaringBitmap) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(set.serialized_size());
+    set.serialize_into(&mut bytes).expect("a vector takes what it is given");
+    bytes
+}
+
+/// A new act, before it has a row.
+#[derive(Clone, Debug)]
+pub struct NewRevocation<'a> {
+    /// Whether it revokes or undoes.
+    pub kind: Kind,
+    /// What it undoes.
+    pub undoes: Option<RevocationId>,
+    /// Who, when, why.
+    pub act: &'a Act,
+    /// How many authorizations it was aimed at.
+    pub requested: u64,
+    /// What it revokes, or makes live again.
+    pub authorizations: &'a RoaringBitmap,
+    /// What it was aimed at but found revoked; for an undo, what stays revoked because a later act wants it so.
+    pub already_revoked: &'a RoaringBitmap,
+    /// Whether the records go into the waste bin too.
+    pub hides: bool,
+}
+
+/// Takes the next sequence number and adds the row. Committing it is the revocation.
+pub fn insert(connection: &mut Connection, new: &NewRevocation<'_>) -> Result<(RevocationId, u64), StoreError> {
+    let sequence: i64 = diesel::update(feed::table.find(1))
+        .set(feed::sequence.eq(feed::sequence + 1))
+        .returning(feed::sequence)
+        .get_result(connection)?;
+    let count = |set: &RoaringBitmap| i64::try_from(set.len()).expect("a 32-bit set's size fits");
+    let already = (!new.already_revoked.is_empty()).then(|| bytes(new.already_revoked));
+    let id: i64 = diesel::insert_into(revocation::table)
+        .values((
+            (
+                revocation::sequence.eq(sequence),
+                revocation::kind.eq(new.kind.as_str()),
+                revocation::undoes_id.eq(new.undoes.map(|id| id.0)),
+                revocation::create_date.eq(new.act.at),
+                revocation::user_id.eq(new.act.user.map(|user| user.0)),
+                revocation::user_login.eq(&new.act.login),
+                revocation::ip_address.eq(new.act.address.map(|address| address.to_string())),
+                revocation::channel.eq(new.act.channel.as_str()),
+                revocation::initiating_entity.eq(new.act.initiating_entity.as_str()),
+            ),
+            (
+                revocation::reason_admin.eq(new.act.reason_admin.as_deref()),
+                revocation::reason_user.eq(new.act.reason_user.as_deref()),
+                revocation::selection.eq(&new.act.selection),
+                revocation::requested.eq(i64::try_from(new.requested).expect("bounded by the number of ids")),
+                revocation::revoked.eq(count(new.authorizations)),
+                revocation::already_revoked.eq(count(new.already_revoked)),
+                revocation::hides.eq(new.hides),
+                revocation::authorization_ids.eq(bytes(new.authorizations)),
+                revocation::already_ids.eq(already),
+            ),
+        ))
+        .returning(revocation::id)
+        .get_result(connection)?;
+    Ok((RevocationId(id), u64::try_from(sequence).expect("counted up from 0")))
+}
+
+/// The act of this row.
+pub fn find(connection: &mut Connection, id: RevocationId) -> Result<Option<Revocation>, StoreError> {
+    let row = revocation::table.find(id.0).select(Row::as_select()).first(connection).optional()?;
+    row.map(Revocation::try_from).transpose()
+}
+
+/// The act that took this one back.
+pub fn find_undo_of(connection: &mut Connection, id: RevocationId) -> Result<Option<RevocationId>, StoreError> {
+    let found: Option<i64> =
+        revocation::table.filter(revocation::undoes_id.eq(id.0)).select(revocation::id).first(connection).optional()?;
+    Ok(found.map(RevocationId))
+}
+
+/// The acts after a sequence number, in order, at most `limit`.
+pub fn list_after(connection: &mut Connection, sequence: u64, limit: i64) -> Result<Vec<Revocation>, StoreError> {
+    let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+    revocation::table
+        .filter(revocation::sequence.gt(sequence))
+        .order(revocation::sequence)
+        .limit(limit)
+        .select(Row::as_select())
+        .load(connection)?
+        .into_iter()
+        .map(Revocation::try_from)
+        .collect()
+}
+
+/// The acts after a sequence number that revoked, found something revoked already, and have not been taken back.
+pub fn list_standing_overlaps(connection: &mut Connection, after: u64) -> Result<Vec<Revocation>, StoreError> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let undone = diesel::alias!(revocation as undo);
+    let undone_ids = undone
+        .filter(undone.field(revocation::undoes_id).is_not_null())
+        .select(undone.field(revocation::undoes_id).assume_not_null());
+    revocation::table
+        .filter(revocation::sequence.gt(after))
+        .filter(revocation::kind.eq(Kind::Revoke.as_str()))
+        .filter(revocation::already_ids.is_not_null())
+        .filter(revocation::id.ne_all(undone_ids))
+        .order(revocation::sequence)
+        .select(Row::as_select())
+        .load(connection)?
+        .into_iter()
+        .map(Revocation::try_from)
+        .collect()
+}
+
+/// The last sequence number, and the last one whose columns are filled in.
+pub fn feed(connection: &mut Connection) -> Result<(u64, u64), StoreError> {
+    let (sequence, filled): (i64, i64) =
+        feed::table.find(1).select((feed::sequence, feed::filled_sequence)).first(connection)?;
+    let read = |value: i64, column| {
+        u64::try_from(value).map_err(|_| StoreError::Corrupt { table: "orest_feed", column, id: 1 })
+    };
+    Ok((read(sequence, "sequence")?, read(filled, "filled_sequence")?))
+}
+
+/// Notes that all acts up to this one are filled in.
+pub fn set_filled(connection: &mut Connection, sequence: u64) -> Result<(), StoreError> {
+    let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+    diesel::update(feed::table.find(1)).set(feed::filled_sequence.eq(sequence)).execute(connection)?;
+    Ok(())
+}
+
+/// Fills in the columns of some of an act's authorizations: what it revoked, or made live again.
+pub fn fill(connection: &mut Connection, act: &Revocation, ids: &[u32]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = ids.iter().copied().map(i64::from).collect();
+    match act.kind {
+        Kind::Revoke => {
+            diesel::update(authorization::table.filter(authorization::id.eq_any(&ids)))
+                .set((
+                    authorization::revoked_at.eq(act.act.at),
+                    authorization::revocation_id.eq(act.id.0),
+                    authorization::write_date.eq(act.act.at),
+                    authorization::write_uid.eq(act.act.user.map(|user| user.0)),
+                ))
+                .execute(connection)?;
+            diesel::update(code::table.filter(code::authorization_id.eq_any(&ids).and(code::active.eq(true))))
+                .set((code::active.eq(false), code::write_date.eq(act.act.at)))
+                .execute(connection)?;
+        }
+        Kind::Undo => {
+            diesel::update(authorization::table.filter(authorization::id.eq_any(&ids)))
+                .set((
+                    authorization::active.eq(true),
+                    authorization::revoked_at.eq(None::<Timestamp>),
+                    authorization::revocation_id.eq(None::<i64>),
+                    authorization::write_date.eq(act.act.at),
+                    authorization::write_uid.eq(act.act.user.map(|user| user.0)),
+                ))
+                .execute(connection)?;
+        }
+    }
+    if act.hides {
+        hide(connection, &ids)?;
+    }
+    Ok(())
+}
+
+/// Throws records in the waste bin.
+pub fn hide(connection: &mut Connection, ids: &[i64]) -> Result<(), StoreError> {
+    diesel::update(authorization::table.filter(authorization::id.eq_any(ids)))
+        .set(authorization::active.eq(false))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Lets records name another act as the one that revoked them: the first one has been taken back, this one stands.
+pub fn reassign(connection: &mut Connection, act: &Revocation, ids: &[u32]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = ids.iter().copied().map(i64::from).collect();
+    diesel::update(authorization::table.filter(authorization::id.eq_any(&ids)))
+        .set((authorization::revoked_at.eq(act.act.at), authorization::revocation_id.eq(act.id.0)))
+        .execute(connection)?;
+    Ok(())
+}

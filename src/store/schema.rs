@@ -1,0 +1,214 @@
+//! The tables that the typed queries know. The Odoo face reads all of them through [`super::search`] instead.
+//! A test compares these columns with what the migrations make.
+
+#![allow(missing_docs, reason = "the migrations say what each column is")]
+
+use diesel::{allow_tables_to_appear_in_same_query, table};
+
+table! {
+    res_users (id) {
+        id -> BigInt,
+        login -> Text,
+        name -> Text,
+        email -> Nullable<Text>,
+        lang -> Text,
+        tz -> Nullable<Text>,
+        active -> Bool,
+        state -> Text,
+        password -> Nullable<Text>,
+        login_date -> Nullable<Timestamp>,
+        create_uid -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        write_uid -> Nullable<BigInt>,
+        write_date -> Timestamp,
+    }
+}
+
+table! {
+    res_groups_users_rel (uid, gid) {
+        uid -> BigInt,
+        gid -> BigInt,
+    }
+}
+
+table! {
+    orest_device (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        name -> Text,
+        platform -> Nullable<Text>,
+        browser -> Nullable<Text>,
+        device_type -> Text,
+        ip_address -> Nullable<Text>,
+        cookie_hash -> Nullable<Text>,
+        first_activity -> Timestamp,
+        last_activity -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+        create_uid -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        write_uid -> Nullable<BigInt>,
+        write_date -> Timestamp,
+    }
+}
+
+table! {
+    orest_model_scheme (id) {
+        id -> BigInt,
+        name -> Text,
+        active -> Bool,
+        model_limit -> Text,
+    }
+}
+
+table! {
+    orest_model_configuration (id) {
+        id -> BigInt,
+        scheme_id -> BigInt,
+        model -> Text,
+        field_limit -> Text,
+        field_names -> Nullable<Text>,
+    }
+}
+
+table! {
+    orest_application (id) {
+        id -> BigInt,
+        name -> Text,
+        active -> Bool,
+        client_id -> Text,
+        client_secret_hash -> Nullable<Text>,
+        scope -> Text,
+        user_id -> Nullable<BigInt>,
+        model_scheme_id -> Nullable<BigInt>,
+        authorization_code_expiry -> BigInt,
+        authorization_code_retain -> BigInt,
+        access_token_expiry -> BigInt,
+        refresh_token_expiry -> BigInt,
+        create_uid -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        write_uid -> Nullable<BigInt>,
+        write_date -> Timestamp,
+    }
+}
+
+table! {
+    orest_application_uri (id) {
+        id -> BigInt,
+        application_id -> BigInt,
+        uri -> Text,
+        active -> Bool,
+    }
+}
+
+table! {
+    orest_authorization (id) {
+        id -> BigInt,
+        active -> Bool,
+        application_id -> BigInt,
+        user_id -> Nullable<BigInt>,
+        device_id -> Nullable<BigInt>,
+        grant_type -> Text,
+        scope -> Text,
+        redirect_uri -> Nullable<Text>,
+        generation -> BigInt,
+        last_refreshed_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+        expires_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+        revocation_id -> Nullable<BigInt>,
+        create_uid -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        write_uid -> Nullable<BigInt>,
+        write_date -> Timestamp,
+    }
+}
+
+table! {
+    orest_authorization_code (id) {
+        id -> BigInt,
+        active -> Bool,
+        authorization_id -> BigInt,
+        code_hash -> Text,
+        redirect_uri -> Text,
+        code_challenge -> Nullable<Text>,
+        expires_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+        purge_at -> Timestamp,
+        create_uid -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        write_uid -> Nullable<BigInt>,
+        write_date -> Timestamp,
+    }
+}
+
+table! {
+    orest_revocation (id) {
+        id -> BigInt,
+        sequence -> BigInt,
+        kind -> Text,
+        undoes_id -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        user_id -> Nullable<BigInt>,
+        user_login -> Text,
+        ip_address -> Nullable<Text>,
+        channel -> Text,
+        initiating_entity -> Text,
+        reason_admin -> Nullable<Text>,
+        reason_user -> Nullable<Text>,
+        selection -> Text,
+        requested -> BigInt,
+        revoked -> BigInt,
+        already_revoked -> BigInt,
+        hides -> Bool,
+        authorization_ids -> Binary,
+        already_ids -> Nullable<Binary>,
+    }
+}
+
+table! {
+    orest_feed (id) {
+        id -> BigInt,
+        sequence -> BigInt,
+        filled_sequence -> BigInt,
+    }
+}
+
+table! {
+    res_users_apikeys (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        name -> Text,
+        scope -> Nullable<Text>,
+        key_hash -> Text,
+        expiration_date -> Nullable<Timestamp>,
+        create_date -> Timestamp,
+    }
+}
+
+table! {
+    web_session (id) {
+        id -> BigInt,
+        sid_hash -> Text,
+        user_id -> BigInt,
+        device_id -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        last_activity -> Timestamp,
+        identity_checked_at -> Nullable<Timestamp>,
+    }
+}
+
+allow_tables_to_appear_in_same_query!(
+    res_users,
+    res_groups_users_rel,
+    orest_device,
+    orest_model_scheme,
+    orest_model_configuration,
+    orest_application,
+    orest_application_uri,
+    orest_authorization,
+    orest_authorization_code,
+    orest_revocation,
+    orest_feed,
+    res_users_apikeys,
+    web_session,
+);

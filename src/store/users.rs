@@ -1,0 +1,168 @@
+//! Users and their groups.
+
+use diesel::prelude::*;
+
+use super::connection::{Backend, Connection};
+use super::error::StoreError;
+use super::schema::{res_groups_users_rel as membership, res_users as user};
+use crate::domain::ids::UserId;
+use crate::domain::time::Timestamp;
+use crate::domain::user::{Group, GroupSet};
+
+/// A user as stored, without his password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// His row.
+    pub id: UserId,
+    /// What he signs in with.
+    pub login: String,
+    /// What people call him.
+    pub name: String,
+    /// Where to write to him.
+    pub email: Option<String>,
+    /// The language of what he reads.
+    pub lang: String,
+    /// Where he is.
+    pub tz: Option<String>,
+    /// Whether he is enabled.
+    pub active: bool,
+    /// Whether he has registered but can't sign in yet.
+    pub pending: bool,
+    /// What he may do.
+    pub groups: GroupSet,
+    /// When his record last changed.
+    pub write_date: Timestamp,
+}
+
+impl User {
+    /// Whether he may sign in, and others act for him.
+    pub const fn may_act(&self) -> bool {
+        self.active && !self.pending
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = user, check_for_backend(Backend))]
+struct Row {
+    id: i64,
+    login: String,
+    name: String,
+    email: Option<String>,
+    lang: String,
+    tz: Option<String>,
+    active: bool,
+    state: String,
+    write_date: Timestamp,
+}
+
+fn complete(connection: &mut Connection, row: Row) -> Result<User, StoreError> {
+    let groups: Vec<i64> =
+        membership::table.filter(membership::uid.eq(row.id)).select(membership::gid).load(connection)?;
+    Ok(User {
+        id: UserId(row.id),
+        login: row.login,
+        name: row.name,
+        email: row.email,
+        lang: row.lang,
+        tz: row.tz,
+        active: row.active,
+        pending: row.state == "pending",
+        groups: GroupSet::closure(groups.into_iter().filter_map(Group::from_id)),
+        write_date: row.write_date,
+    })
+}
+
+/// The user of this row.
+pub fn find(connection: &mut Connection, id: UserId) -> Result<Option<User>, StoreError> {
+    let row = user::table.find(id.0).select(Row::as_select()).first(connection).optional()?;
+    row.map(|row| complete(connection, row)).transpose()
+}
+
+/// The user of this login, character by character, and the hash of his password.
+pub fn find_by_login(connection: &mut Connection, login: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
+    let found: Option<(Row, Option<String>)> = user::table
+        .filter(user::login.eq(login))
+        .select((Row::as_select(), user::password))
+        .first(connection)
+        .optional()?;
+    found.map(|(row, password)| Ok((complete(connection, row)?, password))).transpose()
+}
+
+/// The hash of a user's password.
+pub fn find_password(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    Ok(user::table.find(id.0).select(user::password).first::<Option<String>>(connection).optional()?.flatten())
+}
+
+/// A new user.
+#[derive(Clone, Debug)]
+pub struct NewUser<'a> {
+    /// What he signs in with.
+    pub login: &'a str,
+    /// What people call him.
+    pub name: &'a str,
+    /// Where to write to him.
+    pub email: Option<&'a str>,
+    /// Of his password.
+    pub password_hash: Option<&'a str>,
+    /// `pending` or `confirmed`.
+    pub state: &'a str,
+    /// What he may do.
+    pub groups: &'a [Group],
+}
+
+/// Adds a user.
+pub fn insert(
+    connection: &mut Connection,
+    new: &NewUser<'_>,
+    by: Option<UserId>,
+    at: Timestamp,
+) -> Result<UserId, StoreError> {
+    let by = by.map(|by| by.0);
+    let id: i64 = diesel::insert_into(user::table)
+        .values((
+            user::login.eq(new.login),
+            user::name.eq(new.name),
+            user::email.eq(new.email),
+            user::active.eq(true),
+            user::lang.eq("en_US"),
+            user::state.eq(new.state),
+            user::password.eq(new.password_hash),
+            user::create_uid.eq(by),
+            user::create_date.eq(at),
+            user::write_uid.eq(by),
+            user::write_date.eq(at),
+        ))
+        .returning(user::id)
+        .get_result(connection)?;
+    for group in new.groups {
+        diesel::insert_into(membership::table)
+            .values((membership::uid.eq(id), membership::gid.eq(group.id())))
+            .execute(connection)?;
+    }
+    Ok(UserId(id))
+}
+
+/// How many users there are.
+pub fn count(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(user::table.count().get_result(connection)?)
+}
+
+/// Stores the hash of a new password; `None`: no sign-in by password.
+pub fn set_password(
+    connection: &mut Connection,
+    id: UserId,
+    hash: Option<&str>,
+    by: Option<UserId>,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let affected = diesel::update(user::table.find(id.0))
+        .set((user::password.eq(hash), user::write_date.eq(at), user::write_uid.eq(by.map(|by| by.0))))
+        .execute(connection)?;
+    Ok(affected == 1)
+}
+
+/// Notes a sign-in.
+pub fn set_login_date(connection: &mut Connection, id: UserId, at: Timestamp) -> Result<(), StoreError> {
+    diesel::update(user::table.find(id.0)).set(user::login_date.eq(at)).execute(connection)?;
+    Ok(())
+}
