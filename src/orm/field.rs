@@ -36,6 +36,12 @@ pub struct Model {
     pub unique: &'static [Unique],
 }
 
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// Where the records of a model are.
 pub enum Storage {
     /// A table of the database, with a column for each [`Column::Stored`] field and, if `log_access`,

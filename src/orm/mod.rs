@@ -1,11 +1,21 @@
 //! The Odoo face: models, search domains, methods. No database and no HTTP here.
 //!
 //! * [`field`], [`registry`], [`models`]: what there is.
-//! * [`search_domain`], [`eval`]: Odoo's filter lists.
+//! * [`search_domain`]: Odoo's filter lists; [`resolve`] checks them against the fields and gives a [`filter`].
+//! * [`order`]: Odoo's order strings.
+//! * [`eval`]: filters and orders over records in memory.
 
 pub mod call;
 pub mod error;
+pub mod eval;
 pub mod field;
+pub mod filter;
+pub mod like;
 pub mod methods;
 pub mod models;
+pub mod moment;
+pub mod order;
+pub mod python;
 pub mod registry;
+pub mod resolve;
+pub mod search_domain;

@@ -57,6 +57,7 @@ impl CustomizeConnection<Connection, diesel::r2d2::Error> for Prepare {
 fn prepare(connection: &mut Connection, readonly: bool) -> QueryResult<()> {
     connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))?;
     connection.batch_execute(PRAGMAS)?;
+    super::dialect::register_functions(connection)?;
     if readonly {
         connection.batch_execute("PRAGMA query_only = ON;")?;
     }

@@ -8,10 +8,15 @@ pub mod authorizations;
 pub mod codes;
 pub mod connection;
 pub mod devices;
+pub mod dialect;
 pub mod error;
+pub mod read;
+pub mod records;
 pub mod revocations;
 pub mod schema;
+pub mod search;
 pub mod sessions;
+pub mod sql;
 pub mod users;
 mod writer;
 

@@ -1,0 +1,385 @@
+//! Lowers a [`Filter`] and an [`Order`] to one parameterised statement.
+//!
+//! A condition may be NULL where the filter says "does not hold": `AND`, `OR` and `WHERE` take it for false, and
+//! [`Filter::Not`] is written `IS NOT TRUE`, so that the three truth values of SQL are never seen.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::StoreError;
+use super::connection::Connection;
+use super::dialect;
+use super::sql::{Sql, SqlValue};
+use crate::domain::time::Timestamp;
+use crate::orm::field::{Column, Field, Kind, Model};
+use crate::orm::filter::{Comparison, Filter, Scalar, Targets, Term};
+use crate::orm::order::{Order, OrderTerm};
+
+/// Which records of a model, in which order, and which page of them.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// A model with a table.
+    pub model: &'static Model,
+    /// Which.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// How many to leave out at the beginning.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: Option<u64>,
+    /// What expressions hold for the present moment.
+    pub now: Timestamp,
+}
+
+/// The ids, in order.
+pub fn search(connection: &mut Connection, query: &Query) -> Result<Vec<i64>, StoreError> {
+    let mut sql = Sql::new();
+    sql.text("SELECT ").column(0, "id").text(" FROM ");
+    push_table(&mut sql, query.model, 0)?;
+    let mut lower = Lower { sql: &mut sql, now: query.now };
+    lower.where_clause(&query.filter, 0);
+    lower.order_by(&query.order, 0);
+    push_page(&mut sql, query.offset, query.limit);
+    Ok(sql.returning::<BigInt>().load(connection)?)
+}
+
+/// How many there are; counting stops at `limit`.
+pub fn count(
+    connection: &mut Connection,
+    model: &'static Model,
+    filter: &Filter,
+    limit: Option<u64>,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let mut sql = Sql::new();
+    sql.text("SELECT COUNT(*) FROM (SELECT 1 FROM ");
+    push_table(&mut sql, model, 0)?;
+    Lower { sql: &mut sql, now }.where_clause(filter, 0);
+    push_page(&mut sql, 0, limit);
+    sql.text(") AS found");
+    Ok(sql.returning::<BigInt>().get_result(connection)?)
+}
+
+/// `table AS t0`
+pub(super) fn push_table(sql: &mut Sql, model: &'static Model, depth: usize) -> Result<(), StoreError> {
+    let table = model.table().ok_or_else(|| StoreError::Backend(format!("{} is no table", model.name)))?;
+    sql.identifier(table).text(" AS ").alias(depth);
+    Ok(())
+}
+
+pub(super) fn push_page(sql: &mut Sql, offset: u64, limit: Option<u64>) {
+    let number = |number| SqlValue::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    match limit {
+        Some(limit) => {
+            sql.text(" LIMIT ").value(number(limit));
+        }
+        None if offset > 0 => {
+            sql.text(dialect::NO_LIMIT);
+        }
+        None => {}
+    }
+    if offset > 0 {
+        sql.text(" OFFSET ").value(number(offset));
+    }
+}
+
+/// Writes conditions, expressions and orders.
+pub(super) struct Lower<'a> {
+    /// Where to.
+    pub sql: &'a mut Sql,
+    /// For `{now}`.
+    pub now: Timestamp,
+}
+
+impl Lower<'_> {
+    /// ` WHERE …`, or nothing.
+    pub fn where_clause(&mut self, filter: &Filter, depth: usize) {
+        if !matches!(filter, Filter::All) {
+            self.sql.text(" WHERE ");
+            self.filter(filter, depth);
+        }
+    }
+
+    /// A condition on the table at this depth.
+    pub fn filter(&mut self, filter: &Filter, depth: usize) {
+        match filter {
+            Filter::All => {
+                self.sql.text("TRUE");
+            }
+            Filter::Nothing => {
+                self.sql.text("FALSE");
+            }
+            Filter::Not(filter) => {
+                self.sql.text("(");
+                self.filter(filter, depth);
+                self.sql.text(" IS NOT TRUE)");
+            }
+            Filter::And(filters) => self.joined(filters, " AND ", depth),
+            Filter::Or(filters) => self.joined(filters, " OR ", depth),
+            Filter::IsTrue(field) => {
+                self.sql.text("(");
+                self.field(field, depth);
+                self.sql.text(" IS TRUE)");
+            }
+            Filter::In { term, values, or_null } => {
+                self.or_null(*term, *or_null, depth, |lower| {
+                    if !values.is_empty() {
+                        lower.term(*term, depth);
+                        dialect::among(lower.sql, values);
+                    }
+                    !values.is_empty()
+                });
+            }
+            Filter::Compare { term, comparison, value, or_null } => {
+                self.or_null(*term, *or_null, depth, |lower| {
+                    lower.term(*term, depth);
+                    lower.sql.text(match comparison {
+                        Comparison::Less => " < ",
+                        Comparison::LessOrEqual => " <= ",
+                        Comparison::Greater => " > ",
+                        Comparison::GreaterOrEqual => " >= ",
+                    });
+                    lower.sql.value(match value {
+                        Scalar::Integer(value) => SqlValue::Integer(*value),
+                        Scalar::Text(value) => SqlValue::Text(value.clone()),
+                        Scalar::Date(value) => SqlValue::Date(*value),
+                        Scalar::Datetime(value) => SqlValue::Timestamp(*value),
+                    });
+                    true
+                });
+            }
+            Filter::Like { field, pattern, fold } => {
+                let expression = self.apart(|lower| lower.field(field, depth));
+                dialect::like(self.sql, expression, pattern, *fold);
+            }
+            Filter::Linked { field, comodel, to } => self.linked(field, comodel, to, depth),
+            Filter::Within { model, parent, roots, above } => self.within(model, parent, roots, *above, depth),
+        }
+    }
+
+    /// As a balanced tree, because databases bound the depth of expressions.
+    fn joined(&mut self, filters: &[Filter], connective: &'static str, depth: usize) {
+        match filters {
+            [] => {
+                self.sql.text(if connective == " AND " { "TRUE" } else { "FALSE" });
+            }
+            [one] => self.filter(one, depth),
+            filters => {
+                let (left, right) = filters.split_at(filters.len() / 2);
+                self.sql.text("(");
+                self.joined(left, connective, depth);
+                self.sql.text(connective);
+                self.joined(right, connective, depth);
+                self.sql.text(")");
+            }
+        }
+    }
+
+    fn or_null(&mut self, term: Term, or_null: bool, depth: usize, condition: impl FnOnce(&mut Self) -> bool) {
+        self.sql.text("(");
+        let written = condition(self);
+        match (written, or_null) {
+            (true, true) => {
+                self.sql.text(" OR ");
+            }
+            (false, false) => {
+                self.sql.text("FALSE");
+            }
+            _ => {}
+        }
+        if or_null {
+            self.field(term.field, depth);
+            self.sql.text(" IS NULL");
+        }
+        self.sql.text(")");
+    }
+
+    /// The value of a field.
+    pub fn field(&mut self, field: &'static Field, depth: usize) {
+        match field.column {
+            Column::Stored => {
+                self.sql.column(depth, field.name);
+            }
+            Column::Expression(expression) => self.expression(expression, depth),
+            Column::None => {
+                self.sql.text("NULL");
+            }
+        }
+    }
+
+    fn expression(&mut self, mut expression: &'static str, depth: usize) {
+        self.sql.text("(");
+        while let Some(brace) = expression.find('{') {
+            self.sql.text(&expression[..brace]);
+            expression = &expression[brace..];
+            if let Some(rest) = expression.strip_prefix("{t}") {
+                self.sql.alias(depth);
+                expression = rest;
+            } else if let Some(rest) = expression.strip_prefix("{now}") {
+                self.sql.value(SqlValue::Timestamp(self.now));
+                expression = rest;
+            } else {
+                self.sql.text(&expression[..1]);
+                expression = &expression[1..];
+            }
+        }
+        self.sql.text(expression).text(")");
+    }
+
+    pub fn term(&mut self, term: Term, depth: usize) {
+        match term.part {
+            None => self.field(term.field, depth),
+            Some(part) => {
+                let expression = self.apart(|lower| lower.field(term.field, depth));
+                dialect::part(self.sql, expression, part);
+            }
+        }
+    }
+
+    /// What would be written, for a [`dialect`] function to put in its place.
+    pub fn apart(&self, write: impl FnOnce(&mut Lower<'_>)) -> Sql {
+        let mut sql = Sql::new();
+        write(&mut Lower { sql: &mut sql, now: self.now });
+        sql
+    }
+
+    fn linked(&mut self, field: &'static Field, comodel: &'static Model, to: &Targets, depth: usize) {
+        let below = depth + 1;
+        match field.kind {
+            Kind::Many2many { relation, own, other, .. } => {
+                self.sql.column(depth, "id").text(" IN (SELECT ").column(below, own).text(" FROM ");
+                self.sql.identifier(relation).text(" AS ").alias(below);
+                if !matches!(to, Targets::All) {
+                    self.sql.text(" WHERE ").column(below, other);
+                    self.targets(comodel, to, below + 1);
+                }
+                self.sql.text(")");
+            }
+            Kind::One2many { inverse, .. } => {
+                let (Some(table), Some(inverse)) = (comodel.table(), comodel.field(inverse)) else {
+                    self.sql.text("FALSE");
+                    return;
+                };
+                self.sql.column(depth, "id").text(" IN (SELECT ");
+                self.field(inverse, below);
+                self.sql.text(" FROM ").identifier(table).text(" AS ").alias(below).text(" WHERE ");
+                self.field(inverse, below);
+                self.sql.text(" IS NOT NULL");
+                match to {
+                    Targets::All => {}
+                    Targets::Ids(ids) => {
+                        self.sql.text(" AND ").column(below, "id");
+                        dialect::among_ids(self.sql, ids);
+                    }
+                    Targets::Where(filter) => {
+                        self.sql.text(" AND ");
+                        self.filter(filter, below);
+                    }
+                }
+                self.sql.text(")");
+            }
+            _ => {
+                self.sql.text("(");
+                self.field(field, depth);
+                match to {
+                    Targets::All => {
+                        self.sql.text(" IS NOT NULL");
+                    }
+                    to => self.targets(comodel, to, below),
+                }
+                self.sql.text(")");
+            }
+        }
+    }
+
+    /// ` IN (…)` of ids of the other model.
+    pub fn targets(&mut self, comodel: &'static Model, to: &Targets, depth: usize) {
+        match (to, comodel.table()) {
+            (Targets::Ids(ids), _) => dialect::among_ids(self.sql, ids),
+            (Targets::All, None) => {
+                self.sql.text(" IS NOT NULL");
+            }
+            (Targets::Where(_), None) => dialect::among_ids(self.sql, &[]),
+            (to, Some(table)) => {
+                self.sql.text(" IN (SELECT ").column(depth, "id").text(" FROM ");
+                self.sql.identifier(table).text(" AS ").alias(depth);
+                if let Targets::Where(filter) = to {
+                    self.where_clause(filter, depth);
+                }
+                self.sql.text(")");
+            }
+        }
+    }
+
+    /// UNION, and not UNION ALL, so that a cycle ends.
+    fn within(&mut self, model: &'static Model, parent: &'static Field, roots: &Filter, above: bool, depth: usize) {
+        let Some(table) = model.table() else {
+            self.sql.text("FALSE");
+            return;
+        };
+        let below = depth + 1;
+        self.sql
+            .column(depth, "id")
+            .text(" IN (WITH RECURSIVE walk(id) AS (SELECT ")
+            .column(below, "id")
+            .text(" FROM ");
+        self.sql.identifier(table).text(" AS ").alias(below);
+        self.where_clause(roots, below);
+        self.sql.text(" UNION SELECT ");
+        if above {
+            self.field(parent, below);
+        } else {
+            self.sql.column(below, "id");
+        }
+        self.sql.text(" FROM walk JOIN ").identifier(table).text(" AS ").alias(below).text(" ON walk.id = ");
+        if above {
+            self.sql.column(below, "id").text(" WHERE ");
+            self.field(parent, below);
+            self.sql.text(" IS NOT NULL");
+        } else {
+            self.field(parent, below);
+        }
+        self.sql.text(") SELECT walk.id FROM walk)");
+    }
+
+    /// ` ORDER BY …`
+    pub fn order_by(&mut self, order: &Order, depth: usize) {
+        self.sql.text(" ORDER BY ");
+        for (index, term) in order.terms.iter().enumerate() {
+            if index > 0 {
+                self.sql.text(", ");
+            }
+            self.order_term(term, depth);
+        }
+        if !order.is_total() {
+            self.sql.text(if order.terms.is_empty() { "" } else { ", " }).column(depth, "id");
+        }
+    }
+
+    fn order_term(&mut self, term: &OrderTerm, depth: usize) {
+        // each step is a sub-query around the next: (SELECT (SELECT value FROM b WHERE …) FROM a WHERE …)
+        for _ in &term.through {
+            self.sql.text("(SELECT ");
+        }
+        let at = depth + term.through.len();
+        if term.field.kind == Kind::Boolean {
+            self.sql.text("COALESCE(");
+            self.field(term.field, at);
+            self.sql.text(", FALSE)");
+        } else {
+            self.field(term.field, at);
+        }
+        for (level, (field, comodel)) in term.through.iter().enumerate().rev() {
+            let table = comodel.table().expect("an order goes through tables only");
+            self.sql.text(" FROM ").identifier(table).text(" AS ").alias(depth + level + 1).text(" WHERE ");
+            self.sql.column(depth + level + 1, "id").text(" = ");
+            self.field(field, depth + level);
+            self.sql.text(")");
+        }
+        self.sql.text(if term.descending { " DESC" } else { " ASC" });
+        if term.field.name != "id" || !term.through.is_empty() {
+            self.sql.text(if term.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Models shaped like Odoo's `res.partner` and `res.partner.category`, on a SQLite database of their own.
+
+use chrono::NaiveDateTime;
+use diesel::connection::SimpleConnection;
+use orest::orm::field::{Field, Kind, Model, Storage, boolean, char, date, integer, many2one, one2many, selection};
+use orest::orm::registry::Registry;
+use orest::store::connection::{Connection, DatabaseUrl};
+
+/// A contact.
+pub static PARTNER: Model = Model {
+    id: 101,
+    name: "res.partner",
+    label: "Contact",
+    order: "complete_name ASC, id DESC",
+    rec_name: "complete_name",
+    storage: Storage::Table { name: "res_partner", log_access: true },
+    own_fields: &[
+        char("name", "Name"),
+        char("complete_name", "Complete Name"),
+        char("ref", "Reference"),
+        char("function", "Job Position"),
+        char("password", "Password").write_only(),
+        integer("color", "Color Index"),
+        boolean("is_company", "Is a Company"),
+        boolean("active", "Active"),
+        date("date", "Date"),
+        selection("type", "Address Type", &[("contact", "Contact"), ("invoice", "Invoice"), ("other", "Other")]),
+        many2one("parent_id", "Related Company", "res.partner"),
+        one2many("child_ids", "Contacts", "res.partner", "parent_id"),
+        Field::new(
+            "category_id",
+            Kind::Many2many {
+                model: "res.partner.category",
+                relation: "res_partner_category_rel",
+                own: "partner_id",
+                other: "category_id",
+            },
+            "Tags",
+        ),
+        selection("age", "Age", &[("old", "Old"), ("new", "New")])
+            .expression("(CASE WHEN {t}.date < {now} THEN 'old' WHEN {t}.date IS NOT NULL THEN 'new' END)"),
+    ],
+    access: &[],
+    rules: &[],
+    unique: &[],
+};
+
+/// A tag.
+pub static CATEGORY: Model = Model {
+    id: 102,
+    name: "res.partner.category",
+    label: "Partner Tags",
+    order: "name, id",
+    rec_name: "complete_name",
+    storage: Storage::Table { name: "res_partner_category", log_access: false },
+    own_fields: &[
+        char("name", "Name"),
+        char("complete_name", "Complete Name"),
+        boolean("active", "Active"),
+        many2one("parent_id", "Category", "res.partner.category"),
+    ],
+    access: &[],
+    rules: &[],
+    unique: &[],
+};
+
+const SCHEMA: &str = "
+CREATE TABLE res_partner_category (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, name TEXT, complete_name TEXT, active BOOLEAN DEFAULT 1,
+    parent_id INTEGER REFERENCES res_partner_category (id));
+CREATE TABLE res_partner (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, name TEXT, complete_name TEXT, ref TEXT, function TEXT,
+    color INTEGER, is_company BOOLEAN, active BOOLEAN DEFAULT 1, date DATE, type TEXT,
+    parent_id INTEGER REFERENCES res_partner (id),
+    create_uid INTEGER, create_date TIMESTAMP, write_uid INTEGER, write_date TIMESTAMP);
+CREATE TABLE res_partner_category_rel (
+    partner_id INTEGER NOT NULL REFERENCES res_partner (id) ON DELETE CASCADE,
+    category_id INTEGER NOT NULL REFERENCES res_partner_category (id) ON DELETE CASCADE,
+    PRIMARY KEY (partner_id, category_id)) WITHOUT ROWID;
+";
+
+/// A database with the empty tables. It lives as long as the folder.
+pub struct Fixture {
+    pub connection: Connection,
+    pub registry: Registry,
+    _folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url: DatabaseUrl = format!("sqlite://{}/test.sqlite3", folder.path().display()).parse().unwrap();
+        let mut connection = url.connect_writer(true).unwrap();
+        connection.batch_execute("PRAGMA synchronous = OFF;").unwrap();
+        connection.batch_execute(SCHEMA).unwrap();
+        Self { connection, registry: Registry::of(&[&PARTNER, &CATEGORY]), _folder: folder }
+    }
+
+    /// With the rows that the golden exchanges were recorded on.
+    pub fn golden() -> Self {
+        let mut fixture = Self::new();
+        fixture.connection.batch_execute(GOLDEN_ROWS).unwrap();
+        fixture
+    }
+}
+
+/// When the golden exchanges were recorded.
+pub fn now() -> NaiveDateTime {
+    "2026-11-20T09:41:00".parse().unwrap()
+}
+
+const GOLDEN_ROWS: &str = "
+INSERT INTO res_partner_category (id, name, complete_name, parent_id) VALUES
+    (1, 'Gold', 'Gold', NULL), (2, 'Silver', 'Silver', NULL), (3, 'Sub', 'Gold / Sub', 1);
+INSERT INTO res_partner
+    (id, name, complete_name, ref, color, is_company, type, parent_id, active, function, create_date, write_date)
+VALUES
+    (14, '5', '5', NULL, 0, 0, 'contact', NULL, 1, NULL, '2026-11-20 09:30:00', '2026-11-20 09:30:00'),
+    (30, 'Élodie', 'Élodie', 'abc', 0, 1, 'contact', NULL, 1, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37'),
+    (31, 'bernard', 'Élodie, bernard', 'ABC', 5, 0, 'invoice', 30, 1, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37'),
+    (32, 'Carl', 'Élodie, Carl', '100%', -2, 0, 'contact', 31, 1, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37'),
+    (33, 'dora', 'dora', '100x', 0, 0, 'contact', NULL, 1, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37'),
+    (34, 'Eve', 'Eve', '', 0, 0, 'contact', NULL, 1, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37'),
+    (35, 'Frank', 'Frank', 'a_b', 0, 0, 'contact', NULL, 0, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37');
+INSERT INTO res_partner_category_rel VALUES (30, 1), (31, 1), (31, 2), (34, 3);
+";

@@ -1,0 +1,4 @@
+//! Search domains on a real database.
+
+pub mod fixture;
+mod models;
