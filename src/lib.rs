@@ -6,3 +6,4 @@ pub mod live;
 pub mod orm;
 pub mod service;
 pub mod store;
+pub mod transport;

@@ -1,0 +1,185 @@
+//! The router: all doors, and what holds for each of them: bounds, time, request ids, headers, logs.
+//!
+//! # To add a door
+//! A folder beside this file with `pub fn router(state: AppState) -> Router`, and a `merge` in [`router`].
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{Html, IntoResponse};
+use tower::util::MapRequestLayer;
+use tower::{Layer, ServiceBuilder};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+use super::ops;
+use crate::limits;
+use crate::orm::call::Orm;
+use crate::service::Service;
+
+/// What every door works with. Cloning it is cheap.
+#[derive(Clone)]
+pub struct AppState {
+    /// What is done.
+    pub service: Service,
+    /// The same as records and methods.
+    pub orm: Orm,
+    /// What the operator has set.
+    pub settings: Arc<Settings>,
+}
+
+impl AppState {
+    /// The state of a server.
+    pub fn new(service: Service, orm: Orm, settings: Settings) -> Self {
+        Self { service, orm, settings: Arc::new(settings) }
+    }
+}
+
+/// What the operator has set for the doors.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The database name that Odoo clients give.
+    pub database: String,
+    /// Where the server is reached from outside, without a slash at the end: `https://auth.example.com`.
+    pub base_url: String,
+    /// Whether a reverse proxy stands in front, so that `X-Forwarded-For` says from where a request comes.
+    pub trust_proxy: bool,
+}
+
+impl Settings {
+    /// Whether browsers reach us over TLS, so that cookies must be `Secure`.
+    pub fn is_https(&self) -> bool {
+        self.base_url.starts_with("https:")
+    }
+}
+
+/// From where a request comes. `None` when there is no connection, as in tests in process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub Option<IpAddr>);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or(Self(None)))
+    }
+}
+
+/// All doors. Serve it with connect info ([`SocketAddr`]), or every caller comes from nowhere.
+pub fn router(state: AppState) -> Router {
+    let doors = Router::new().merge(ops::router(state.clone()));
+    let bounded = doors
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
+        .layer(RequestBodyLimitLayer::new(limits::BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT))
+        .layer(from_fn_with_state(state, note_peer));
+    let observed = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()).on_response(log))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(default_header(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(default_header(header::REFERRER_POLICY, "same-origin"));
+    // The path is put right before any route is looked for, so the router must stand inside.
+    Router::new().fallback_service(MapRequestLayer::new(normalise).layer(bounded.layer(observed)))
+}
+
+fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// Odoo takes `//jsonrpc` and `/jsonrpc/` for `/jsonrpc`, and clients that join addresses carelessly count on it.
+fn normalise<B>(mut request: Request<B>) -> Request<B> {
+    let path = request.uri().path();
+    let trailing = path.len() > 1 && path.ends_with('/');
+    if !trailing && !path.contains("//") {
+        return request;
+    }
+    let kept: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let mut target = format!("/{}", kept.join("/"));
+    if let Some(query) = request.uri().query() {
+        target.push('?');
+        target.push_str(query);
+    }
+    if let Ok(target) = PathAndQuery::try_from(target) {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(target);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// Finds out from where a request comes, once, for every door and for the log.
+async fn note_peer(State(state): State<AppState>, mut request: Request<Body>, next: Next) -> Response<Body> {
+    let connection =
+        request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
+    let forwarded = state.settings.trust_proxy.then(|| forwarded_for(&request)).flatten();
+    request.extensions_mut().insert(Peer(forwarded.or(connection)));
+    next.run(request).await
+}
+
+/// The last address of `X-Forwarded-For`: the one that our own proxy wrote. Those before it are the caller's word.
+fn forwarded_for<B>(request: &Request<B>) -> Option<IpAddr> {
+    let last = request.headers().get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next()?.trim().parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// Method and path only: queries and headers carry secrets.
+fn span<B>(request: &Request<B>) -> tracing::Span {
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+}
+
+fn log<B>(response: &Response<B>, latency: std::time::Duration, _: &tracing::Span) {
+    let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(status = response.status().as_u16(), micros, "answered");
+}
+
+fn panicked(cause: Box<dyn Any + Send>) -> Response<Body> {
+    let cause = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(cause, "a request handler panicked");
+    html_error(StatusCode::INTERNAL_SERVER_ERROR, "The server encountered an internal error.").into_response()
+}
+
+async fn not_found() -> impl IntoResponse {
+    html_error(
+        StatusCode::NOT_FOUND,
+        "The requested URL was not found on the server. If you entered the URL manually please check your spelling \
+         and try again.",
+    )
+}
+
+/// An error page as Odoo's HTTP layer writes them. `text` must be ours or escaped.
+pub fn html_error(status: StatusCode, text: &str) -> (StatusCode, Html<String>) {
+    let reason = match status {
+        // The standard's older name, which Odoo's pages carry.
+        StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+        _ => status.canonical_reason().unwrap_or("Error"),
+    };
+    let number = status.as_u16();
+    let page = format!(
+        "<!doctype html>\n<html lang=en>\n<title>{number} {reason}</title>\n<h1>{reason}</h1>\n<p>{text}</p>\n"
+    );
+    (status, Html(page))
+}

@@ -1,0 +1,8 @@
+//! The doors. Each parses what comes in, finds out who calls, calls one function of [`crate::service`] or
+//! [`crate::orm`], and renders the answer in its door's language. None of them decides anything.
+//!
+//! * [`http`]: the router that they share: bounds, request ids, logs, headers.
+//! * [`ops`]: health and readiness.
+
+pub mod http;
+pub mod ops;
