@@ -1,5 +1,6 @@
 //! orest: an authorization and revocation backend for Odoo.
 
+pub mod config;
 pub mod domain;
 pub mod limits;
 pub mod live;

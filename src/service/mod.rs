@@ -5,6 +5,8 @@
 //! * [`issue`], [`refresh`]: where tokens come from.
 //! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients.
 
+pub mod bootstrap;
+pub mod demo;
 pub mod error;
 pub mod housekeeping;
 pub mod issue;

@@ -12,6 +12,7 @@ use crate::domain::application::{Application, Lifetimes};
 use crate::domain::ids::{ApplicationId, UserId};
 use crate::domain::scope::Scope;
 use crate::domain::secret::SecretHash;
+use crate::domain::time::Timestamp;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = application, check_for_backend(Backend))]
@@ -133,4 +134,61 @@ pub fn find_model_scheme(connection: &mut Connection, id: i64) -> Result<Option<
     };
     let models = rows.into_iter().map(|(model, limit, names)| (model, limit, split(names))).collect();
     Ok(Some(ModelScheme { name, model_limit, models }))
+}
+
+/// A new application.
+#[derive(Clone, Debug)]
+pub struct NewApplication<'a> {
+    /// What users read.
+    pub name: &'a str,
+    /// What it does.
+    pub description: &'a str,
+    /// Its `client_id`.
+    pub client_id: &'a str,
+    /// Of its secret; `None`: a public client.
+    pub secret_hash: Option<&'a SecretHash>,
+    /// All that it may ask for.
+    pub scope: &'a Scope,
+    /// Whom client_credentials tokens act for.
+    pub acts_for: Option<UserId>,
+    /// Where answers may go.
+    pub redirect_uris: &'a [&'a str],
+}
+
+/// Adds an application with its addresses; the durations are the defaults.
+pub fn insert(
+    connection: &mut Connection,
+    new: &NewApplication<'_>,
+    by: Option<UserId>,
+    at: Timestamp,
+) -> Result<ApplicationId, StoreError> {
+    let by = by.map(|by| by.0);
+    let id: i64 = diesel::insert_into(application::table)
+        .values((
+            application::name.eq(new.name),
+            application::description.eq(new.description),
+            application::client_id.eq(new.client_id),
+            application::client_secret_hash.eq(new.secret_hash.map(SecretHash::as_str)),
+            application::scope.eq(new.scope.to_string()),
+            application::user_id.eq(new.acts_for.map(|user| user.0)),
+            application::create_uid.eq(by),
+            application::create_date.eq(at),
+            application::write_uid.eq(by),
+            application::write_date.eq(at),
+        ))
+        .returning(application::id)
+        .get_result(connection)?;
+    for address in new.redirect_uris {
+        diesel::insert_into(uri::table)
+            .values((
+                uri::application_id.eq(id),
+                uri::uri.eq(address),
+                uri::create_uid.eq(by),
+                uri::create_date.eq(at),
+                uri::write_uid.eq(by),
+                uri::write_date.eq(at),
+            ))
+            .execute(connection)?;
+    }
+    Ok(ApplicationId(id))
 }

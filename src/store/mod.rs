@@ -7,6 +7,7 @@ pub mod applications;
 pub mod authorizations;
 pub mod codes;
 pub mod connection;
+pub mod demo;
 pub mod devices;
 pub mod dialect;
 pub mod error;

@@ -32,6 +32,19 @@ table! {
 }
 
 table! {
+    orest_identity (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        provider -> Text,
+        subject -> Text,
+        create_uid -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        write_uid -> Nullable<BigInt>,
+        write_date -> Timestamp,
+    }
+}
+
+table! {
     orest_device (id) {
         id -> BigInt,
         user_id -> BigInt,
@@ -74,6 +87,7 @@ table! {
     orest_application (id) {
         id -> BigInt,
         name -> Text,
+        description -> Nullable<Text>,
         active -> Bool,
         client_id -> Text,
         client_secret_hash -> Nullable<Text>,
@@ -97,6 +111,10 @@ table! {
         application_id -> BigInt,
         uri -> Text,
         active -> Bool,
+        create_uid -> Nullable<BigInt>,
+        create_date -> Timestamp,
+        write_uid -> Nullable<BigInt>,
+        write_date -> Timestamp,
     }
 }
 
@@ -200,6 +218,7 @@ table! {
 allow_tables_to_appear_in_same_query!(
     res_users,
     res_groups_users_rel,
+    orest_identity,
     orest_device,
     orest_model_scheme,
     orest_model_configuration,

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
-use super::schema::{res_groups_users_rel as membership, res_users as user};
+use super::schema::{orest_identity as identity, res_groups_users_rel as membership, res_users as user};
 use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Group, GroupSet};
@@ -164,5 +164,35 @@ pub fn set_password(
 /// Notes a sign-in.
 pub fn set_login_date(connection: &mut Connection, id: UserId, at: Timestamp) -> Result<(), StoreError> {
     diesel::update(user::table.find(id.0)).set(user::login_date.eq(at)).execute(connection)?;
+    Ok(())
+}
+
+/// Enables or disables a user.
+pub fn set_active(connection: &mut Connection, id: UserId, active: bool, at: Timestamp) -> Result<bool, StoreError> {
+    let affected = diesel::update(user::table.find(id.0))
+        .set((user::active.eq(active), user::write_date.eq(at)))
+        .execute(connection)?;
+    Ok(affected == 1)
+}
+
+/// Adds an identity: how a user signs in.
+pub fn insert_identity(
+    connection: &mut Connection,
+    id: UserId,
+    provider: &str,
+    subject: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    diesel::insert_into(identity::table)
+        .values((
+            identity::user_id.eq(id.0),
+            identity::provider.eq(provider),
+            identity::subject.eq(subject),
+            identity::create_uid.eq(id.0),
+            identity::create_date.eq(at),
+            identity::write_uid.eq(id.0),
+            identity::write_date.eq(at),
+        ))
+        .execute(connection)?;
     Ok(())
 }

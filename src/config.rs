@@ -1,0 +1,161 @@
+//! Settings: command line over environment over file over defaults. Every complaint names the key and where it came from.
+
+pub mod keys;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::store::DatabaseUrl;
+
+/// What can be set, before it is checked. The same shape for the file and for what the command line and the environment
+/// say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// `OREST_LISTEN`, `--listen`: address and port.
+    pub listen: Option<String>,
+    /// `OREST_DATABASE_URL`, `--database`.
+    pub database: Option<String>,
+    /// `OREST_DATA_DIR`, `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `OREST_BASE_URL`, `--base-url`: how others reach it, such as `https://auth.example.com`.
+    pub base_url: Option<String>,
+    /// `OREST_DATABASE_NAME`: what Odoo clients call the database.
+    pub database_name: Option<String>,
+    /// `OREST_TRUST_PROXY`: whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trust_proxy: Option<bool>,
+}
+
+impl Layer {
+    /// Reads a TOML file.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let complain = |message: String| ConfigError { key: "--config", origin: path.display().to_string(), message };
+        let text = std::fs::read_to_string(path).map_err(|error| complain(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| complain(error.message().to_owned()))
+    }
+
+    /// This layer, and where it says nothing, the one below.
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            listen: self.listen.or(below.listen),
+            database: self.database.or(below.database),
+            data_dir: self.data_dir.or(below.data_dir),
+            base_url: self.base_url.or(below.base_url),
+            database_name: self.database_name.or(below.database_name),
+            trust_proxy: self.trust_proxy.or(below.trust_proxy),
+        }
+    }
+}
+
+/// A setting that can't be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} ({origin}): {message}")]
+pub struct ConfigError {
+    /// Which.
+    pub key: &'static str,
+    /// What it was set to, or the file it came from.
+    pub origin: String,
+    /// Why not.
+    pub message: String,
+}
+
+/// The settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the database is.
+    pub database: DatabaseUrl,
+    /// Where the sealing keys are, and the database unless told otherwise.
+    pub data_dir: PathBuf,
+    /// How others reach it; `None`: as it listens.
+    pub base_url: Option<String>,
+    /// What Odoo clients call the database.
+    pub database_name: String,
+    /// Whether forwarding headers are believed.
+    pub trust_proxy: bool,
+}
+
+/// `$XDG_DATA_HOME/orest`, `~/.local/share/orest`, or `./orest-data` where there is no home.
+fn default_data_dir() -> PathBuf {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|data| !data.is_empty()).map(PathBuf::from);
+    match data.or_else(|| home.map(|home| home.join(".local/share"))) {
+        Some(data) => data.join("orest"),
+        None => PathBuf::from("orest-data"),
+    }
+}
+
+impl Config {
+    /// Checks what has been set.
+    pub fn new(layer: Layer) -> Result<Self, ConfigError> {
+        let complain = |key, origin: &str, message: String| ConfigError { key, origin: origin.to_owned(), message };
+        let listen = layer.listen.as_deref().unwrap_or("127.0.0.1:8070");
+        let data_dir = layer.data_dir.unwrap_or_else(default_data_dir);
+        let database = match layer.database.as_deref() {
+            None => DatabaseUrl::Sqlite(data_dir.join("orest.sqlite3")),
+            Some(url) => url.parse().map_err(|error: crate::store::connection::InvalidDatabaseUrl| {
+                complain("database", url, error.to_string())
+            })?,
+        };
+        let database_name = layer.database_name.unwrap_or_else(|| "orest".to_owned());
+        if database_name.is_empty() || !database_name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) {
+            return Err(complain("database_name", &database_name, "use letters, digits, and _ . -".to_owned()));
+        }
+        let base_url = layer.base_url.map(|url| url.trim_end_matches('/').to_owned());
+        if let Some(url) = &base_url {
+            let parsed = url::Url::parse(url).map_err(|error| complain("base_url", url, error.to_string()))?;
+            if !matches!(parsed.scheme(), "http" | "https") || parsed.query().is_some() || parsed.fragment().is_some() {
+                return Err(complain("base_url", url, "must look like https://auth.example.com".to_owned()));
+            }
+        }
+        Ok(Self {
+            listen: listen
+                .parse()
+                .map_err(|_| complain("listen", listen, "must look like 127.0.0.1:8070".to_owned()))?,
+            database,
+            data_dir,
+            base_url,
+            database_name,
+            trust_proxy: layer.trust_proxy.unwrap_or(false),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers() {
+        let file: Layer = toml::from_str("listen = \"127.0.0.1:1\"\ndatabase_name = \"a\"").expect("valid");
+        let flags = Layer { listen: Some("127.0.0.1:2".to_owned()), ..Layer::default() };
+        let config = Config::new(flags.over(file)).expect("valid");
+        assert_eq!((config.listen.port(), config.database_name.as_str()), (2, "a"));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        let layer = Layer::default;
+        for (layer, expect) in [
+            (Layer { listen: Some("here".to_owned()), ..layer() }, "listen (here): must look like 127.0.0.1:8070"),
+            (
+                Layer { database: Some("mysql://x".to_owned()), ..layer() },
+                "database (mysql://x): the database URL must look like sqlite:///path/to/orest.sqlite3",
+            ),
+            (
+                Layer { base_url: Some("ftp://x".to_owned()), ..layer() },
+                "base_url (ftp://x): must look like https://auth.example.com",
+            ),
+            (
+                Layer { database_name: Some("a b".to_owned()), ..layer() },
+                "database_name (a b): use letters, digits, and _ . -",
+            ),
+        ] {
+            assert_eq!(Config::new(layer).expect_err("must be refused").to_string(), expect);
+        }
+        assert!(toml::from_str::<Layer>("lisen = 1").is_err(), "an unknown key is no setting");
+    }
+}

@@ -1,0 +1,296 @@
+//! A small company to try everything on: users, applications, and authorizations in every state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::issue::Consent;
+use super::revoke::RevokeOptions;
+use super::{Context, Error, Service};
+use crate::domain::authorization::GrantType;
+use crate::domain::ids::{DeviceId, RevocationId, UserId};
+use crate::domain::revocation::Channel;
+use crate::domain::scope::Scope;
+use crate::domain::secret::Secret;
+use crate::domain::selection::Selection;
+use crate::domain::token::SealedToken;
+use crate::domain::user::Group;
+use crate::store::applications::{self, NewApplication};
+use crate::store::demo::{self, PastAuthorization};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Authorizations that the demo has.
+const AUTHORIZATIONS: u64 = 200;
+/// Rows that one insert takes.
+const BATCH: u64 = 2_000;
+
+const USERS: [(&str, &str); 22] = [
+    ("alice", "Alice Ahrens"),
+    ("bob", "Bob Baumann"),
+    ("carol", "Carol Castro"),
+    ("dave", "Dave Dubois"),
+    ("erin", "Erin Eriksen"),
+    ("frank", "Frank Fischer"),
+    ("grace", "Grace Greco"),
+    ("heidi", "Heidi Horvat"),
+    ("ivan", "Ivan Ivanov"),
+    ("judy", "Judy Jansen"),
+    ("kim", "Kim Kowalski"),
+    ("leo", "Leo Lindqvist"),
+    ("mallory", "Mallory Meier"),
+    ("nina", "Nina Novak"),
+    ("oscar", "Oscar Olsen"),
+    ("peggy", "Peggy Popescu"),
+    ("quentin", "Quentin Quist"),
+    ("rita", "Rita Rossi"),
+    ("sybil", "Sybil Schmid"),
+    ("trent", "Trent Tanaka"),
+    ("ursula", "Ursula Urban"),
+    ("victor", "Victor Vidal"),
+];
+
+struct App {
+    name: &'static str,
+    description: &'static str,
+    client_id: &'static str,
+    confidential: bool,
+    scope: &'static str,
+    redirect_uris: &'static [&'static str],
+}
+
+const APPLICATIONS: [App; 4] = [
+    App {
+        name: "Confluence Connector",
+        description: "Shows Odoo records on wiki pages.",
+        client_id: "confluence-connector",
+        confidential: true,
+        scope: "partner.read profile sale.read",
+        redirect_uris: &[
+            "http://127.0.0.1:9000/callback",
+            "https://wiki.example.com/plugins/odoo-connector/callback.action",
+        ],
+    },
+    App {
+        name: "Sales Dashboard",
+        description: "Reads orders every night for the board's figures.",
+        client_id: "sales-dashboard",
+        confidential: true,
+        scope: "profile sale.read",
+        redirect_uris: &["http://127.0.0.1:9001/callback"],
+    },
+    App {
+        name: "Warehouse Scanner",
+        description: "The phones in the warehouse.",
+        client_id: "warehouse-scanner",
+        confidential: false,
+        scope: "profile stock.read stock.write",
+        redirect_uris: &["http://127.0.0.1:9002/callback", "com.example.scanner:/callback"],
+    },
+    App {
+        name: "Payroll Export",
+        description: "Fetches attendances once a month.",
+        client_id: "payroll-export",
+        confidential: true,
+        scope: "attendance.read",
+        redirect_uris: &["https://payroll.example.com/oauth/callback"],
+    },
+];
+
+/// An application of the demo, with its secret, for whoever tries it.
+#[derive(Debug)]
+pub struct DemoApplication {
+    /// What users read.
+    pub name: &'static str,
+    /// Its `client_id`.
+    pub client_id: &'static str,
+    /// Its secret; `None`: a public client.
+    pub client_secret: Option<Secret>,
+    /// Where answers may go.
+    pub redirect_uris: &'static [&'static str],
+    /// All that it may ask for.
+    pub scope: &'static str,
+}
+
+/// What whoever tries the demo must know.
+#[derive(Debug)]
+pub struct Demo {
+    /// The applications.
+    pub applications: Vec<DemoApplication>,
+    /// The administrator's API key.
+    pub api_key: Secret,
+}
+
+/// Logins of the demo; each is its own password.
+pub fn logins() -> impl Iterator<Item = &'static str> {
+    std::iter::once(super::bootstrap::ADMIN_LOGIN).chain(USERS.iter().map(|(login, _)| *login))
+}
+
+impl Service {
+    /// Fills an empty database with the demo; `None` if somebody lives there already.
+    pub async fn load_demo(&self) -> Result<Option<Demo>, Error> {
+        if self.store.read(crate::store::users::count).await? > 0 {
+            return Ok(None);
+        }
+        self.ensure_administrator(Some("admin".to_owned())).await?;
+        for (index, (login, name)) in USERS.iter().enumerate() {
+            let groups: &[Group] = if index == 2 { &[Group::OrestAdmin] } else { &[Group::User] };
+            self.add_user(login, name, groups, Some((*login).to_owned())).await?;
+        }
+        let mut made = Vec::new();
+        for application in &APPLICATIONS {
+            let secret = application.confidential.then(|| Secret::generate(self.entropy.as_ref(), "orcs_", 32));
+            let hash = secret.as_ref().map(Secret::hash);
+            let scope = Scope::parse(application.scope).map_err(|_| Error::Internal)?;
+            let now = self.now();
+            self.store
+                .write(move |tx| {
+                    let new = NewApplication {
+                        name: application.name,
+                        description: application.description,
+                        client_id: application.client_id,
+                        secret_hash: hash.as_ref(),
+                        scope: &scope,
+                        acts_for: None,
+                        redirect_uris: application.redirect_uris,
+                    };
+                    applications::insert(tx.connection, &new, Some(UserId(2)), now)
+                })
+                .await?;
+            made.push(DemoApplication {
+                name: application.name,
+                client_id: application.client_id,
+                client_secret: secret,
+                redirect_uris: application.redirect_uris,
+                scope: application.scope,
+            });
+        }
+        self.add_demo_devices().await?;
+        self.add_past_authorizations(AUTHORIZATIONS, |_| {}).await?;
+        self.revoke_some().await?;
+        let api_key = self.make_api_key(UserId(2), "Demo", None, None).await?;
+        Ok(Some(Demo { applications: made, api_key }))
+    }
+
+    async fn add_demo_devices(&self) -> Result<(), Error> {
+        let now = self.now();
+        self.store
+            .write(move |tx| {
+                for user in 3..25 {
+                    demo::insert_device(tx.connection, user, "Firefox on Linux", false, now - DAY)?;
+                    if user % 3 == 0 {
+                        demo::insert_device(tx.connection, user, "Chrome on Android", true, now - HOUR)?;
+                    }
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Adds authorizations of the past to what is there, spread over users and applications: most live, some expired.
+    /// Calls `progress` with how many there are so far.
+    pub async fn add_past_authorizations(&self, count: u64, progress: impl Fn(u64)) -> Result<(), Error> {
+        let (users, applications) = self.store.read(demo::list_owners).await?;
+        if users.is_empty() || applications.is_empty() {
+            return Err(Error::Conflict(
+                "there must be a user and an application first; start with `orest serve --demo`".to_owned(),
+            ));
+        }
+        let (users, applications) = (Arc::new(users), Arc::new(applications));
+        let now = self.now();
+        let mut done = 0;
+        while done < count {
+            let range = done..(done + BATCH).min(count);
+            done = range.end;
+            let (users, applications) = (Arc::clone(&users), Arc::clone(&applications));
+            self.store
+                .write(move |tx| {
+                    let rows: Vec<_> = range.map(|index| past(index, &users, &applications, now)).collect();
+                    demo::insert_authorizations(tx.connection, &rows)
+                })
+                .await?;
+            progress(done);
+        }
+        Ok(())
+    }
+
+    /// Some acts for the log: by the administrator, by a user himself, and one that was taken back.
+    async fn revoke_some(&self) -> Result<(), Error> {
+        let context = |login: &str, user, groups, channel| Context {
+            actor: crate::domain::user::Actor {
+                user: Some(UserId(user)),
+                login: login.to_owned(),
+                groups: crate::domain::user::GroupSet::closure(groups),
+            },
+            channel,
+            address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
+        };
+        let admin = context("admin", 2, [Group::System], Channel::ServerAction);
+        let reason = |admin: &str, user: &str| RevokeOptions {
+            reason_admin: Some(admin.to_owned()),
+            reason_user: Some(user.to_owned()),
+            ..RevokeOptions::default()
+        };
+        let lost: Vec<i64> = (1..=AUTHORIZATIONS.cast_signed()).filter(|id| id % 5 == 0).collect();
+        self.revoke(
+            &admin,
+            Selection::Ids(lost),
+            reason("connector compromised, ticket 4711", "a connector was compromised"),
+        )
+        .await?;
+        self.revoke(&admin, Selection::User(UserId(15)), reason("left the company", "your access has ended")).await?;
+        let own = context("alice", 3, [Group::User], Channel::Unlink);
+        let mine = (1..=AUTHORIZATIONS.cast_signed()).find(|id| id % 22 == 1 && id % 5 != 0).unwrap_or(1);
+        let hide = RevokeOptions { hide: true, ..reason("", "I don't use it any more") };
+        match self.revoke(&own, Selection::Ids(vec![mine]), hide).await {
+            Ok(_) | Err(Error::Forbidden(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let mistaken: Vec<i64> = (1..=AUTHORIZATIONS.cast_signed()).filter(|id| id % 19 == 0).collect();
+        let receipt = self.revoke(&admin, Selection::Ids(mistaken), reason("wrong filter", "")).await?;
+        if let Some(RevocationId(id)) = receipt.revocation {
+            self.undo(&admin, RevocationId(id), Some("wrong filter".to_owned())).await?;
+        }
+        Ok(())
+    }
+
+    /// An access token to try first: alice lets the first application in, as she would through the consent page.
+    pub async fn demo_token(&self) -> Result<Option<SealedToken>, Error> {
+        let Some(application) = self.client(APPLICATIONS[0].client_id).await? else { return Ok(None) };
+        let Some(alice) = self.user(UserId(3)).await?.filter(|user| user.login == USERS[0].0) else { return Ok(None) };
+        let redirect_uri = APPLICATIONS[0].redirect_uris[0];
+        let consent = Consent {
+            application: Arc::clone(&application),
+            redirect_uri: redirect_uri.to_owned(),
+            scope: application.scope.clone(),
+            challenge: None,
+            device: Some(DeviceId(1)),
+        };
+        let context = Context { actor: Self::actor(&alice), channel: Channel::CommandLine, address: None };
+        let Ok(code) = self.consent(&context, consent).await else { return Ok(None) };
+        let tokens = self.exchange_code(&application, code.reveal(), Some(redirect_uri), None, None).await;
+        Ok(tokens.ok().map(|tokens| tokens.access))
+    }
+}
+
+/// The `index`-th authorization of the past. Arithmetic instead of chance, so that every demo is the same.
+fn past(index: u64, users: &[i64], applications: &[i64], now: crate::domain::time::Timestamp) -> PastAuthorization {
+    let pick = |of: &[i64], index: u64| of[usize::try_from(index).unwrap_or(0) % of.len()];
+    let age = HOUR * u32::try_from(1 + index * 37 % 2_000).unwrap_or(1);
+    let created_at = now - age;
+    let own_name = index % 29 == 7;
+    // The first user that is listed is the administrator: nothing acts for him.
+    let user_id = (!own_name).then(|| pick(&users[1.min(users.len() - 1)..], index));
+    let expired = index % 4 == 3;
+    let used = index % 3 != 2;
+    PastAuthorization {
+        application_id: pick(applications, index / 2 + index / 22),
+        user_id,
+        device_id: None,
+        grant: if own_name { GrantType::ClientCredentials } else { GrantType::AuthorizationCode },
+        scope: "profile",
+        created_at,
+        generation: i64::try_from(index % 7).unwrap_or(0),
+        last_used_at: used.then(|| created_at + age / 2),
+        expires_at: if expired { Some(created_at + age / 2) } else { (index % 2 == 0).then(|| now + DAY * 90) },
+    }
+}
