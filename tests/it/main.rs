@@ -2,3 +2,4 @@
 
 mod golden_domains;
 mod search;
+mod support;

@@ -1,0 +1,308 @@
+//! A whole service on a database file of its own, with a clock that stands still and randomness from a seed.
+//!
+//! What is in it was made by the service itself: users, two applications, two devices, and authorizations in every state.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use orest::domain::application::Application;
+use orest::domain::ids::{ApplicationId, DeviceId, UserId};
+use orest::domain::revocation::Channel;
+use orest::domain::scope::Scope;
+use orest::domain::secret::SecretHash;
+use orest::domain::selection::Selection;
+use orest::domain::time::{Clock, Entropy, SystemEntropy, Timestamp};
+use orest::domain::token::{KeyId, KeyRing, SealingKey};
+use orest::domain::user::{Actor, Group};
+use orest::service::issue::{Consent, Tokens};
+use orest::service::revoke::RevokeOptions;
+use orest::service::sign_in::DeviceDescription;
+use orest::service::{Context, Service};
+use orest::store::records::{self, SqlValue};
+use orest::store::users::NewUser;
+use orest::store::{DatabaseUrl, Store, StoreError, users};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// A clock that moves when it is told to.
+#[derive(Debug)]
+pub struct ManualClock(Mutex<Timestamp>);
+
+impl ManualClock {
+    /// Starts on 2026-11-20 at 12:00.
+    pub fn new() -> Self {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day of the calendar");
+        Self(Mutex::new(day.and_hms_opt(12, 0, 0).expect("a time of the day")))
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same randomness in each run.
+pub struct SeededEntropy(Mutex<ChaCha20Rng>);
+
+impl SeededEntropy {
+    /// Randomness of this seed.
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
+    }
+}
+
+/// The users of the fixture, with their groups. Each one's password is his login. The id of the first is 2; 1 is
+/// `__system__`, archived, as in Odoo.
+pub const USERS: &[(&str, &str, &[Group])] = &[
+    ("admin", "Administrator", &[Group::System]),
+    ("alice", "Alice", &[Group::User]),
+    ("bob", "Bob", &[Group::User]),
+    ("olga", "Olga Orest", &[Group::OrestAdmin]),
+    ("erna", "Erna Personnel", &[Group::ErpManager]),
+    ("portia", "Portia Portal", &[Group::Portal]),
+    ("paul", "Paul Public", &[Group::Public]),
+];
+
+/// The callback address of both applications' codes.
+pub const CALLBACK: &str = "https://client.example/callback";
+
+/// A service with something in it.
+#[allow(dead_code, reason = "each test file uses another part of it")]
+pub struct TestService {
+    /// The service.
+    pub service: Service,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    /// Its database, for what the service does not offer.
+    pub store: Store,
+    /// "Mail Reader" and "Report Maker", which may ask for the scopes `read` and `write`; their secret is `secret`.
+    pub applications: [Arc<Application>; 2],
+    /// A computer and a phone of Alice.
+    pub devices: [DeviceId; 2],
+    users: HashMap<&'static str, UserId>,
+    folder: Arc<tempfile::TempDir>,
+}
+
+#[allow(dead_code, reason = "each test file uses another part of it")]
+impl TestService {
+    /// Users, devices and applications; no authorizations.
+    pub async fn empty() -> Self {
+        let folder = tempfile::tempdir().expect("the system has a place for temporary files");
+        let clock = Arc::new(ManualClock::new());
+        let (store, service) = open(&folder, &clock).await;
+        let now = clock.now();
+        let users = store.write(move |tx| insert_users(tx.connection, now)).await.expect("users");
+        let mut applications = Vec::new();
+        for name in ["Mail Reader", "Report Maker"] {
+            let id = insert_application(&store, name, now).await;
+            applications.push(service.application(id).await.expect("answers").expect("was made"));
+        }
+        let alice = users["alice"];
+        let mut devices = Vec::new();
+        for (name, mobile) in [("Firefox on Linux", false), ("Chrome on Android", true)] {
+            let description = DeviceDescription {
+                name: name.to_owned(),
+                platform: "any".to_owned(),
+                browser: "any".to_owned(),
+                mobile,
+            };
+            devices.push(service.note_device(alice, None, description, None).await.expect("answers").0);
+        }
+        let applications = applications.try_into().expect("two were made");
+        let devices = devices.try_into().expect("two were made");
+        Self { service, clock, store, applications, devices, users, folder: Arc::new(folder) }
+    }
+
+    /// The same with authorizations: 1 Bob's of Mail Reader, expired, because its code was never exchanged; 2 Alice's of Mail
+    /// Reader from the computer; 3 Alice's of Mail Reader from the phone; 4 Alice's of Report Maker, revoked by herself;
+    /// 5 Bob's of Mail Reader; 6 Bob's of Report Maker, revoked by the administrator for a stolen laptop; 7 of Report
+    /// Maker in its own name.
+    pub async fn new() -> Self {
+        let test = Self::empty().await;
+        let [mail, report] = [0, 1];
+        test.authorize("bob", mail, None, false).await;
+        test.clock.advance(Duration::from_secs(3600));
+        let [computer, phone] = test.devices;
+        test.authorize("alice", mail, Some(computer), true).await;
+        test.authorize("alice", mail, Some(phone), true).await;
+        test.authorize("alice", report, None, true).await;
+        test.authorize("bob", mail, None, true).await;
+        test.authorize("bob", report, None, true).await;
+        let own = &test.applications[report];
+        test.service.client_credentials(own, None).await.expect("granted");
+        let (own, others) = (test.context("alice"), test.context("admin"));
+        let options = RevokeOptions { reason_user: Some("no longer used".to_owned()), ..RevokeOptions::default() };
+        test.service.revoke(&own, Selection::Ids(vec![4]), options).await.expect("revoked");
+        let options = RevokeOptions { reason_admin: Some("stolen laptop".to_owned()), ..RevokeOptions::default() };
+        test.service.revoke(&others, Selection::Ids(vec![6]), options).await.expect("revoked");
+        test
+    }
+
+    /// The same database opened anew, as after a restart.
+    pub async fn restart(&self) -> Self {
+        let (store, service) = open(&self.folder, &self.clock).await;
+        Self {
+            service,
+            clock: Arc::clone(&self.clock),
+            store,
+            applications: self.applications.clone(),
+            devices: self.devices,
+            users: self.users.clone(),
+            folder: Arc::clone(&self.folder),
+        }
+    }
+
+    /// The folder of the database.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The id of a user of [`USERS`].
+    pub fn uid(&self, login: &str) -> UserId {
+        self.users[login]
+    }
+
+    /// What a user of [`USERS`] may do.
+    pub fn actor(&self, login: &str) -> Actor {
+        let (_, _, groups) = USERS.iter().find(|(own, ..)| *own == login).expect("a user of the fixture");
+        let groups = orest::domain::user::GroupSet::closure(groups.iter().copied());
+        Actor { user: Some(self.uid(login)), login: login.to_owned(), groups }
+    }
+
+    /// A call of this user over RPC.
+    pub fn context(&self, login: &str) -> Context {
+        let address = Some([192, 0, 2, 7].into());
+        Context { actor: self.actor(login), channel: Channel::Rpc, address }
+    }
+
+    /// Lets a user let an application in; with `exchange` gives its first tokens.
+    pub async fn authorize(
+        &self,
+        login: &str,
+        application: usize,
+        device: Option<DeviceId>,
+        exchange: bool,
+    ) -> Option<Tokens> {
+        let application = &self.applications[application];
+        let consent = Consent {
+            application: Arc::clone(application),
+            redirect_uri: callback_of(application),
+            scope: Scope::parse("read").expect("a scope"),
+            challenge: None,
+            device,
+        };
+        let code = self.service.consent(&self.context(login), consent).await.expect("consented");
+        if !exchange {
+            return None;
+        }
+        let redirect_uri = callback_of(application);
+        let tokens = self.service.exchange_code(application, code.reveal(), Some(&redirect_uri), None, None).await;
+        Some(tokens.expect("exchanged"))
+    }
+}
+
+fn callback_of(application: &Application) -> String {
+    format!("{CALLBACK}/{}", application.client_id)
+}
+
+async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Store, Service) {
+    let url = DatabaseUrl::Sqlite(folder.path().join("orest.sqlite3"));
+    let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.expect("no panic").expect("opens");
+    let keys = KeyRing::new(vec![SealingKey::new(KeyId(1), &[7; 32])]).expect("has a key");
+    let clock = Arc::clone(clock);
+    let service =
+        Service::start(store.clone(), keys, clock, Arc::new(SeededEntropy::new(19))).await.expect("the service starts");
+    tokio::spawn(service.clone().fill_columns());
+    (store, service)
+}
+
+/// Hashing is slow on purpose, so each password is hashed once for all tests.
+fn password_hash(login: &'static str) -> String {
+    static HASHES: OnceLock<Mutex<HashMap<&'static str, String>>> = OnceLock::new();
+    let mut hashes = HASHES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let hash = || orest::service::passwords::hash_new(&SystemEntropy, login).expect("a password");
+    hashes.entry(login).or_insert_with(hash).clone()
+}
+
+fn insert_users(
+    connection: &mut orest::store::Connection,
+    now: Timestamp,
+) -> Result<HashMap<&'static str, UserId>, StoreError> {
+    let system = NewUser {
+        login: "__system__",
+        name: "System",
+        email: None,
+        password_hash: None,
+        state: "confirmed",
+        groups: &[],
+    };
+    let UserId(id) = users::insert(connection, &system, None, now)?;
+    records::update(connection, "res_users", &[id], &[("active", SqlValue::Bool(false))])?;
+    let mut ids = HashMap::new();
+    for (login, name, groups) in USERS {
+        let email = format!("{login}@example.com");
+        let hash = password_hash(login);
+        let new = NewUser { login, name, email: Some(&email), password_hash: Some(&hash), state: "confirmed", groups };
+        ids.insert(*login, users::insert(connection, &new, None, now)?);
+    }
+    Ok(ids)
+}
+
+async fn insert_application(store: &Store, name: &'static str, now: Timestamp) -> ApplicationId {
+    let client_id = name.to_lowercase().replace(' ', "-");
+    let text = |text: &str| SqlValue::Text(text.to_owned());
+    let columns = vec![
+        ("name", text(name)),
+        ("client_id", text(&client_id)),
+        ("client_secret_hash", text(SecretHash::of("secret").as_str())),
+        ("scope", text("read write")),
+        ("create_date", SqlValue::Timestamp(now)),
+        ("write_date", SqlValue::Timestamp(now)),
+    ];
+    let uri = format!("{CALLBACK}/{client_id}");
+    let inserted: Result<i64, StoreError> = store
+        .write(move |tx| {
+            let id = records::insert(tx.connection, "orest_application", &columns)?;
+            let columns = [
+                ("application_id", SqlValue::Integer(id)),
+                ("uri", SqlValue::Text(uri)),
+                ("create_date", SqlValue::Timestamp(now)),
+                ("write_date", SqlValue::Timestamp(now)),
+            ];
+            records::insert(tx.connection, "orest_application_uri", &columns)?;
+            Ok(id)
+        })
+        .await;
+    ApplicationId(inserted.expect("the application is inserted"))
+}
+
+#[tokio::test]
+async fn the_fixture_says_what_it_is() {
+    use orest::service::verify::Refusal;
+
+    let test = TestService::new().await;
+    assert_eq!((test.uid("admin"), test.uid("alice")), (UserId(2), UserId(3)));
+    let live = test.authorize("bob", 1, None, true).await.expect("exchanged");
+    let verdict = test.service.verify(live.access.reveal()).await.expect("answers");
+    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login == "bob")));
+    let again = test.restart().await;
+    let bob = Selection::User(again.uid("bob"));
+    let receipt = again.service.revoke(&again.context("admin"), bob, RevokeOptions::default()).await.expect("revoked");
+    assert_eq!((receipt.requested, receipt.revoked, receipt.already_revoked), (4, 3, 1));
+    let verdict = again.service.verify(live.access.reveal()).await.expect("answers");
+    assert_eq!(verdict.err(), Some(Refusal::Revoked));
+}
