@@ -166,17 +166,10 @@ impl Method {
             .params
             .iter()
             .filter(|param| param.default.is_none() && !values.contains_key(param.name))
-            .map(|param| format!("'{}'", param.name))
+            .map(|param| param.name)
             .collect();
-        if let Some((last, others)) = missing.split_last() {
-            let list = match others {
-                [] => last.clone(),
-                [one] => format!("{one} and {last}"),
-                many => format!("{}, and {last}", many.join(", ")),
-            };
-            let (count, plural) = (missing.len(), if missing.len() == 1 { "" } else { "s" });
-            let message = format!("{title} missing {count} required positional argument{plural}: {list}");
-            return Err(OdooError::type_error(message));
+        if !missing.is_empty() {
+            return Err(OdooError::missing_arguments(&title, &missing));
         }
         for param in self.params {
             if let Some(default) = param.default

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::service::Error;
+
 /// Which exception Odoo would raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exception {
@@ -33,8 +35,10 @@ pub enum Exception {
     AssertionError,
     /// `builtins.Exception`
     Exception,
-    /// `psycopg2.OperationalError`: the database does not answer, or the one asked for does not exist.
+    /// `psycopg2.OperationalError`: the database does not answer.
     OperationalError,
+    /// `psycopg2.OperationalError` as well: the database that the caller names does not exist.
+    UnknownDatabase,
     /// `psycopg2.errors.InvalidTextRepresentation`
     InvalidTextRepresentation,
     /// `psycopg2.errors.NumericValueOutOfRange`
@@ -66,7 +70,7 @@ impl Exception {
             Self::NameError => "builtins.NameError",
             Self::AssertionError => "builtins.AssertionError",
             Self::Exception => "builtins.Exception",
-            Self::OperationalError => "psycopg2.OperationalError",
+            Self::OperationalError | Self::UnknownDatabase => "psycopg2.OperationalError",
             Self::InvalidTextRepresentation => "psycopg2.errors.InvalidTextRepresentation",
             Self::NumericValueOutOfRange => "psycopg2.errors.NumericValueOutOfRange",
             Self::NotFound => "werkzeug.exceptions.NotFound",
@@ -118,6 +122,34 @@ impl OdooError {
     /// A value of the wrong type, or arguments that do not fit.
     pub fn type_error(message: impl Into<String>) -> Self {
         Self::new(Exception::TypeError, message)
+    }
+    /// Arguments that are missing from a call, in Python's words; `title` is `Class.function()`.
+    pub fn missing_arguments(title: &str, names: &[&str]) -> Self {
+        let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        let list = match quoted.split_last() {
+            None => String::new(),
+            Some((last, [])) => last.clone(),
+            Some((last, [one])) => format!("{one} and {last}"),
+            Some((last, many)) => format!("{}, and {last}", many.join(", ")),
+        };
+        let (count, plural) = (names.len(), if names.len() == 1 { "" } else { "s" });
+        Self::type_error(format!("{title} missing {count} required positional argument{plural}: {list}"))
+    }
+    /// What a service function refused with; `uid` is the caller.
+    pub fn of_service(error: &Error, uid: i64) -> Self {
+        match error {
+            Error::Unauthenticated => Self::access_denied(),
+            Error::Forbidden(message) => Self::access(message.as_str()),
+            Error::NotFound { model, id } => Self::missing(model, *id, uid),
+            Error::Invalid { message, .. } | Error::Conflict(message) => Self::validation(message.as_str()),
+            Error::RateLimited { .. } => {
+                Self::new(Exception::AccessDenied, "Too many login failures, please wait a bit before trying again.")
+            }
+            Error::Unavailable => {
+                Self::new(Exception::OperationalError, "the service can't reach its database; try again")
+            }
+            Error::Internal => Self::new(Exception::Exception, "internal error; the server's log says more"),
+        }
     }
     /// A record that is not there; `uid` is the caller.
     pub fn missing(model: &str, id: i64, uid: i64) -> Self {
