@@ -1,5 +1,11 @@
 //! orest: an authorization and revocation backend for Odoo.
+//!
+//! In reading order: [`domain`] has the words and their rules, [`live`] the state of every authorization in memory, [`store`]
+//! the database, [`service`] what can be done and by whom, [`orm`] the same as Odoo models, [`transport`] and [`cli`] the
+//! doors, [`app`] puts them together. See `docs/ARCHITECTURE.md`.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod limits;

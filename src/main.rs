@@ -1,1 +1,16 @@
-fn main() {}
+//! The command `orest`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match orest::cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "a command says on standard error why it failed")]
+            {
+                eprintln!("orest: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

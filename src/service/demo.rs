@@ -15,7 +15,7 @@ use crate::domain::selection::Selection;
 use crate::domain::token::SealedToken;
 use crate::domain::user::Group;
 use crate::store::applications::{self, NewApplication};
-use crate::store::demo::{self, PastAuthorization};
+use crate::store::demo::{self, Owners, PastAuthorization};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -189,22 +189,22 @@ impl Service {
     /// Adds authorizations of the past to what is there, spread over users and applications: most live, some expired.
     /// Calls `progress` with how many there are so far.
     pub async fn add_past_authorizations(&self, count: u64, progress: impl Fn(u64)) -> Result<(), Error> {
-        let (users, applications) = self.store.read(demo::list_owners).await?;
-        if users.is_empty() || applications.is_empty() {
+        let owners = self.store.read(demo::list_owners).await?;
+        if owners.users.is_empty() || owners.applications.is_empty() {
             return Err(Error::Conflict(
                 "there must be a user and an application first; start with `orest serve --demo`".to_owned(),
             ));
         }
-        let (users, applications) = (Arc::new(users), Arc::new(applications));
+        let owners = Arc::new(owners);
         let now = self.now();
         let mut done = 0;
         while done < count {
             let range = done..(done + BATCH).min(count);
             done = range.end;
-            let (users, applications) = (Arc::clone(&users), Arc::clone(&applications));
+            let owners = Arc::clone(&owners);
             self.store
                 .write(move |tx| {
-                    let rows: Vec<_> = range.map(|index| past(index, &users, &applications, now)).collect();
+                    let rows: Vec<_> = range.map(|index| past(index, &owners, now)).collect();
                     demo::insert_authorizations(tx.connection, &rows)
                 })
                 .await?;
@@ -273,19 +273,21 @@ impl Service {
 }
 
 /// The `index`-th authorization of the past. Arithmetic instead of chance, so that every demo is the same.
-fn past(index: u64, users: &[i64], applications: &[i64], now: crate::domain::time::Timestamp) -> PastAuthorization {
-    let pick = |of: &[i64], index: u64| of[usize::try_from(index).unwrap_or(0) % of.len()];
+fn past(index: u64, owners: &Owners, now: crate::domain::time::Timestamp) -> PastAuthorization {
+    let place = |index: u64, count: usize| usize::try_from(index).unwrap_or(0) % count;
     let age = HOUR * u32::try_from(1 + index * 37 % 2_000).unwrap_or(1);
     let created_at = now - age;
     let own_name = index % 29 == 7;
     // The first user that is listed is the administrator: nothing acts for him.
-    let user_id = (!own_name).then(|| pick(&users[1.min(users.len() - 1)..], index));
+    let users = &owners.users[1.min(owners.users.len() - 1)..];
+    let (user, devices) = &users[place(index, users.len())];
+    let device = (!devices.is_empty()).then(|| devices[place(index / 22, devices.len())]);
     let expired = index % 4 == 3;
     let used = index % 3 != 2;
     PastAuthorization {
-        application_id: pick(applications, index / 2 + index / 22),
-        user_id,
-        device_id: None,
+        application_id: owners.applications[place(index / 2 + index / 22, owners.applications.len())],
+        user_id: (!own_name).then_some(*user),
+        device_id: if own_name { None } else { device },
         grant: if own_name { GrantType::ClientCredentials } else { GrantType::AuthorizationCode },
         scope: "profile",
         created_at,

@@ -71,6 +71,13 @@ impl DatabaseUrl {
         if !create && !path.exists() {
             return Err(StoreError::Unavailable(format!("{} does not exist", path.display())));
         }
+        if create {
+            // SQLite gives the files beside it the same mode.
+            use std::os::unix::fs::OpenOptionsExt as _;
+            let mut options = std::fs::OpenOptions::new();
+            let made = options.write(true).create(true).truncate(false).mode(0o600).open(path);
+            made.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+        }
         let mut connection = Connection::establish(&path.to_string_lossy())
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         prepare(&mut connection, false)?;

@@ -90,8 +90,17 @@ pub fn insert_device(
         .get_result(connection)?)
 }
 
-/// Ids of users and of applications, to spread trial data over.
-pub fn list_owners(connection: &mut Connection) -> Result<(Vec<i64>, Vec<i64>), StoreError> {
+/// To spread trial data over: users, each with his devices, and applications.
+#[derive(Clone, Debug, Default)]
+pub struct Owners {
+    /// Users who are enabled, and where they were seen.
+    pub users: Vec<(i64, Vec<i64>)>,
+    /// Applications.
+    pub applications: Vec<i64>,
+}
+
+/// Reads them.
+pub fn list_owners(connection: &mut Connection) -> Result<Owners, StoreError> {
     use super::schema::{orest_application, res_users};
     let users = res_users::table
         .filter(res_users::active.eq(true))

@@ -1,0 +1,78 @@
+//! The command line: a transport like the others. One file a command.
+
+mod demo;
+mod keys;
+mod serve;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::App;
+use crate::config::{Config, Layer};
+use crate::domain::time::{SystemClock, SystemEntropy};
+
+/// Authorization and revocation backend for Odoo: see who let which application in, and take it back.
+#[derive(Parser)]
+#[command(
+    name = "orest",
+    version,
+    max_term_width = 100,
+    after_help = "Logs go to standard error; OREST_LOG sets how much (error, warn, info, debug)."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve all doors: Odoo's JSON-RPC, OAuth 2.0, the typed namespace
+    Serve(serve::Serve),
+    /// Add authorizations to a demo, for trials at scale
+    Demo(demo::Demo),
+    /// List, rotate and retire the keys that seal tokens
+    Keys(keys::Keys),
+}
+
+/// Where things are: the same for every command.
+#[derive(Args, Clone, Debug)]
+struct Place {
+    /// TOML file with these settings: listen, database, data_dir, base_url, database_name, trust_proxy
+    #[arg(long, value_name = "FILE", env = "OREST_CONFIG")]
+    config: Option<PathBuf>,
+    /// Database, such as sqlite:///var/lib/orest/orest.sqlite3 [default: orest.sqlite3 in the data folder]
+    #[arg(long, value_name = "URL", env = "OREST_DATABASE_URL")]
+    database: Option<String>,
+    /// Folder of the sealing keys and the database [default: ~/.local/share/orest]
+    #[arg(long, value_name = "DIR", env = "OREST_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn config(&self, above: Layer) -> anyhow::Result<Config> {
+        let own = Layer { database: self.database.clone(), data_dir: self.data_dir.clone(), ..Layer::default() };
+        let file = self.config.as_deref().map(Layer::from_file).transpose()?.unwrap_or_default();
+        Ok(Config::new(above.over(own).over(file))?)
+    }
+}
+
+async fn start(config: &Config) -> anyhow::Result<App> {
+    Ok(App::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?)
+}
+
+/// Reads the arguments and does what they say.
+pub fn run() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("OREST_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Demo(demo) => demo.run().await,
+            Command::Keys(keys) => keys.run(),
+        }
+    })
+}
