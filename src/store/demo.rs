@@ -102,12 +102,15 @@ pub struct Owners {
 /// Reads them.
 pub fn list_owners(connection: &mut Connection) -> Result<Owners, StoreError> {
     use super::schema::{orest_application, res_users};
-    let users = res_users::table
+    let ids: Vec<i64> = res_users::table
         .filter(res_users::active.eq(true))
         .order(res_users::id)
         .select(res_users::id)
         .load(connection)?;
+    let devices: Vec<(i64, i64)> =
+        device::table.order(device::id).select((device::user_id, device::id)).load(connection)?;
+    let of = |user| devices.iter().filter(|(owner, _)| *owner == user).map(|(_, id)| *id).collect();
     let applications =
         orest_application::table.order(orest_application::id).select(orest_application::id).load(connection)?;
-    Ok((users, applications))
+    Ok(Owners { users: ids.into_iter().map(|id| (id, of(id))).collect(), applications })
 }
