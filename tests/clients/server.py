@@ -31,11 +31,13 @@ class Server:
         self.log_path = os.path.join(self.data_dir, "server.log")
         self.process = None
 
-    def start(self, demo=False):
-        """Starts it and waits until it answers."""
+    def start(self, demo=False, admin_password=None):
+        """Starts it and waits until it answers. The first start without demo makes the administrator, with this password."""
         os.makedirs(self.data_dir, exist_ok=True)
         command = [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OREST_")}
+        if admin_password:
+            environment["OREST_ADMIN_PASSWORD"] = admin_password
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command + (["--demo"] if demo else []),

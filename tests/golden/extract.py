@@ -1,6 +1,6 @@
 """Selects, from transcripts of a real Odoo 19.0, the exchanges that must be answered alike here, and says why the others need not.
 
-    python select.py TRANSCRIPTS_DIR      writes odoo19/*.jsonl and prints the table of README.md
+    python extract.py TRANSCRIPTS_DIR      writes odoo19/*.jsonl and prints the table of README.md
 """
 
 import json
