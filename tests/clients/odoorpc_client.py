@@ -163,7 +163,7 @@ raises("nor throw it away", RPCError, alice.env["orest.authorization"].unlink, o
 equal("bob's is live still", everything.read(of_bob, ["state"])[0]["state"], "live")
 raises("alice can't read server actions", RPCError, alice.env["ir.actions.server"].search, [], text="You are not allowed to access")
 raises("nor make an application", RPCError, alice.env["orest.application"].create, {"name": "hers"}, text="You are not allowed to create")
-mine = alice.env["orest.authorization"].search([("state", "=", "live")], limit=1)
+mine = alice.env["orest.authorization"].search([("state", "=", "live")], limit=1, order="id")
 alice.env["orest.authorization"].action_revoke_tokens(mine)
 equal("alice revokes her own", alice.env["orest.authorization"].read(mine, ["state"])[0]["state"], "revoked")
 act = revocations.search_read([], ["user_id", "initiating_entity", "revoked"], limit=1, order="sequence desc")[0]
