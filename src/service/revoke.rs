@@ -156,7 +156,7 @@ impl Service {
     }
 
     /// Takes an act back, within its time. Only an administrator, and only his own; never reuse, RFC 7009, disable or
-    /// delete. What a later act was aimed at too stays revoked.
+    /// delete. What another act that stands was aimed at too stays revoked.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`], and [`Error::Conflict`] when its time is over or it was taken back before.
@@ -200,11 +200,7 @@ impl Service {
                 "a revocation can be taken back for {minutes} minutes; that time is over"
             )));
         }
-        let mut kept = RoaringBitmap::new();
-        for later in revocations::list_standing_overlaps(tx.connection, undone.sequence)? {
-            kept |= &later.already_revoked & &undone.authorizations;
-        }
-        let restored = &undone.authorizations - &kept;
+        let (restored, kept) = what_undo_restores(tx, &undone)?;
         let act = Act {
             at: now,
             user: context.actor.user,
@@ -216,7 +212,7 @@ impl Service {
             reason_user: None,
             selection: format!("revocation {id}"),
         };
-        let requested = undone.authorizations.len();
+        let requested = restored.len() + kept.len();
         let new = NewRevocation {
             kind: Kind::Undo,
             undoes: Some(id),
@@ -433,7 +429,7 @@ impl Service {
         Ok(true)
     }
 
-    /// What an undo left revoked, because a later act was aimed at it too, names that act from now on.
+    /// What an undo left revoked, because another act was aimed at it too, names that act from now on.
     async fn reassign_kept(&self, undo: &Arc<Revocation>) -> Result<(), Error> {
         let Some(undone) = undo.undoes else { return Ok(()) };
         let undo = Arc::clone(undo);
@@ -441,12 +437,14 @@ impl Service {
             .write(move |tx| {
                 let Some(first) = revocations::find(tx.connection, undone)? else { return Ok(()) };
                 let mut left = undo.already_revoked.clone();
-                for later in revocations::list_standing_overlaps(tx.connection, first.sequence)? {
-                    let own: Vec<u32> = (&later.already_revoked & &left).iter().collect();
+                // The act that was taken back may itself have inherited from one before it.
+                let oldest = if first.already_revoked.is_empty() { first.sequence } else { 0 };
+                for other in revocations::list_standing_overlaps(tx.connection, oldest)? {
+                    let own: Vec<u32> = (&other.already_revoked & &left).iter().collect();
                     for batch in own.chunks(limits::FILL_BATCH) {
-                        revocations::reassign(tx.connection, &later, batch)?;
+                        revocations::reassign(tx.connection, &other, batch)?;
                     }
-                    left -= &later.already_revoked;
+                    left -= &other.already_revoked;
                 }
                 Ok::<(), StoreError>(())
             })
@@ -458,6 +456,33 @@ impl Service {
     pub fn undo_until(&self, at: Timestamp) -> Timestamp {
         at + limits::UNDO_WINDOW
     }
+}
+
+/// What goes live again when an act is taken back, and what stays revoked because another act stands that was aimed at it
+/// too: an authorization is revoked as long as any act stands that named it.
+///
+/// The act holds what it revoked itself, and what it found revoked by an act that has been taken back since.
+fn what_undo_restores(tx: &mut Tx<'_>, undone: &Revocation) -> Result<(RoaringBitmap, RoaringBitmap), StoreError> {
+    let mut held = undone.authorizations.clone();
+    let mut oldest = undone.sequence;
+    if !undone.already_revoked.is_empty() {
+        for undo in revocations::list_undos(tx.connection, undone.sequence)? {
+            let inherited = &undo.already_revoked & &undone.already_revoked;
+            if let (false, Some(first)) = (inherited.is_empty(), undo.undoes) {
+                held |= inherited;
+                let first = revocations::find(tx.connection, first)?;
+                oldest = first.map_or(oldest, |first| oldest.min(first.sequence));
+            }
+        }
+    }
+    let mut kept = RoaringBitmap::new();
+    for other in revocations::list_standing_overlaps(tx.connection, oldest)? {
+        if other.id != undone.id {
+            kept |= &other.already_revoked & &held;
+        }
+    }
+    held -= &kept;
+    Ok((held, kept))
 }
 
 const fn owner_of(selection: &Selection) -> Option<Owner> {

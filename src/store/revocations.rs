@@ -161,6 +161,20 @@ pub fn list_after(connection: &mut Connection, sequence: u64, limit: i64) -> Res
         .collect()
 }
 
+/// The acts after a sequence number that took another back and left some of it revoked.
+pub fn list_undos(connection: &mut Connection, after: u64) -> Result<Vec<Revocation>, StoreError> {
+    revocation::table
+        .filter(revocation::sequence.gt(i64::try_from(after).unwrap_or(i64::MAX)))
+        .filter(revocation::kind.eq(Kind::Undo.as_str()))
+        .filter(revocation::already_ids.is_not_null())
+        .order(revocation::sequence)
+        .select(Row::as_select())
+        .load(connection)?
+        .into_iter()
+        .map(Revocation::try_from)
+        .collect()
+}
+
 /// The acts after a sequence number that revoked, found something revoked already, and have not been taken back.
 pub fn list_standing_overlaps(connection: &mut Connection, after: u64) -> Result<Vec<Revocation>, StoreError> {
     let after = i64::try_from(after).unwrap_or(i64::MAX);

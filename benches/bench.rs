@@ -1,0 +1,136 @@
+//! What the hot path and the revocations cost, in process. Run with `cargo bench`; results are in `benches/RESULTS.md`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use orest::domain::ids::{AuthorizationId, UserId};
+use orest::domain::revocation::{Channel, Receipt};
+use orest::domain::selection::Selection;
+use orest::domain::time::{Clock as _, SystemClock, SystemEntropy, unix};
+use orest::domain::token::{Claims, Generation, KeyId, KeyRing, SealingKey, TokenKind};
+use orest::domain::user::{Actor, Group, GroupSet};
+use orest::service::revoke::RevokeOptions;
+use orest::service::{Context, Service};
+use orest::store::{DatabaseUrl, Store};
+use roaring::RoaringBitmap;
+use tokio::runtime::Runtime;
+
+/// Authorizations of the large database.
+const MANY: u32 = 1_000_000;
+
+fn ring(byte: u8) -> KeyRing {
+    KeyRing::new(vec![SealingKey::new(KeyId(1), &[byte; 32])]).expect("one key")
+}
+
+/// A demo, grown by `count` authorizations, with its live state warm. It lasts as long as its folder.
+fn grown(runtime: &Runtime, count: u32) -> (Service, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = DatabaseUrl::Sqlite(folder.path().join("bench.sqlite3"));
+    let service = runtime.block_on(async {
+        let store = Store::open(&url).expect("opens");
+        let service =
+            Service::start(store, ring(7), Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("starts");
+        service.load_demo().await.expect("loads");
+        service.add_past_authorizations(u64::from(count), |_| {}).await.expect("adds");
+        service.warm().await.expect("warms");
+        service.spawn_background();
+        service
+    });
+    (service, folder)
+}
+
+fn administrator() -> Context {
+    let groups = GroupSet::closure([Group::System]);
+    let actor = Actor { user: Some(UserId(2)), login: "admin".to_owned(), groups };
+    Context { actor, channel: Channel::ServerAction, address: None }
+}
+
+fn claims(authorization: i64) -> Claims {
+    let now = unix(SystemClock.now());
+    Claims {
+        authorization: AuthorizationId(authorization),
+        generation: Generation(0),
+        issued_at: now,
+        expires_at: now + 86_400,
+    }
+}
+
+fn token(keys: &KeyRing, authorization: i64) -> String {
+    keys.seal(TokenKind::Access, &claims(authorization), &SystemEntropy).reveal().to_owned()
+}
+
+fn tokens(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let (service, _folder) = grown(&runtime, 1_000);
+    let keys = service.keys();
+    let (live, revoked) = (token(&keys, 301), token(&keys, 302));
+    let forged = token(&ring(8), 301);
+    let mut damaged = live.clone();
+    damaged.replace_range(40..41, if &live[40..41] == "A" { "B" } else { "A" });
+    runtime.block_on(async {
+        service.revoke(&administrator(), Selection::Ids(vec![302]), RevokeOptions::default()).await.expect("revokes");
+        for (token, good) in [(&live, true), (&revoked, false), (&forged, false), (&damaged, false)] {
+            assert_eq!(service.verify(token).await.expect("answers").is_ok(), good);
+        }
+    });
+    let mut group = criterion.benchmark_group("token");
+    group.bench_function("seal", |b| b.iter(|| keys.seal(TokenKind::Access, black_box(&claims(301)), &SystemEntropy)));
+    group.bench_function("open", |b| b.iter(|| keys.open(black_box(&live)).expect("opens")));
+    for (name, token) in [("live", &live), ("revoked", &revoked), ("forged", &forged), ("damaged", &damaged)] {
+        group.bench_function(format!("verify {name}"), |b| {
+            b.iter(|| black_box(service.verify_in_memory(black_box(token)).expect("warm").is_ok()));
+        });
+    }
+    group.finish();
+}
+
+/// Revokes the same set again and again: an undo, and the filling in of the columns, stand between and are not timed.
+fn revocations(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let (service, _folder) = grown(&runtime, MANY);
+    let context = administrator();
+    let revoke = |selection| {
+        let receipt = runtime.block_on(service.revoke(&context, selection, RevokeOptions::default()));
+        receipt.expect("revokes")
+    };
+    let undo = |last: &Option<Receipt>| {
+        if let Some(id) = last.as_ref().and_then(|receipt| receipt.revocation) {
+            runtime.block_on(service.undo(&context, id, None)).expect("undoes");
+        }
+        runtime.block_on(service.filled()).expect("filled");
+    };
+    let ids = |count: i64| Selection::Ids((201..=200 + count).collect());
+    let every: RoaringBitmap = (201..=200 + MANY).collect();
+    let found = || Selection::Found { set: every.clone(), domain: "[]".to_owned() };
+    let cases: [(&str, &dyn Fn() -> Selection); 4] = [
+        ("1 by id", &|| ids(1)),
+        ("10,000 by ids", &|| ids(10_000)),
+        ("all of a user", &|| Selection::User(UserId(5))),
+        ("1,000,000 by filter, the set known", &found),
+    ];
+    let mut group = criterion.benchmark_group(format!("revoke, of {MANY}"));
+    group.sample_size(10);
+    for (name, selection) in cases {
+        let last = std::cell::RefCell::new(None);
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || {
+                    undo(&last.take());
+                    selection()
+                },
+                |selection| {
+                    let receipt = revoke(selection);
+                    assert!(receipt.revoked > 0, "each run must have something to revoke");
+                    last.replace(Some(receipt));
+                },
+                BatchSize::PerIteration,
+            );
+        });
+        undo(&last.take());
+    }
+    group.finish();
+}
+
+criterion_group!(benches, tokens, revocations);
+criterion_main!(benches);
