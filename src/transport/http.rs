@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::uri::{PathAndQuery, Uri};
-use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse};
 use tower::util::MapRequestLayer;
@@ -25,7 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::ops;
+use super::{odoo, ops};
 use crate::limits;
 use crate::orm::call::Orm;
 use crate::service::Service;
@@ -80,7 +80,7 @@ impl<S: Sync> FromRequestParts<S> for Peer {
 
 /// All doors. Serve it with connect info ([`SocketAddr`]), or every caller comes from nowhere.
 pub fn router(state: AppState) -> Router {
-    let doors = Router::new().merge(ops::router(state.clone()));
+    let doors = Router::new().merge(ops::router(state.clone())).merge(odoo::router(state.clone()));
     let bounded = doors
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
@@ -168,6 +168,17 @@ async fn not_found() -> impl IntoResponse {
         "The requested URL was not found on the server. If you entered the URL manually please check your spelling \
          and try again.",
     )
+}
+
+/// The value of a cookie.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(own, value)| (own == name).then_some(value))
 }
 
 /// An error page as Odoo's HTTP layer writes them. `text` must be ours or escaped.

@@ -2,7 +2,9 @@
 //! [`crate::orm`], and renders the answer in its door's language. None of them decides anything.
 //!
 //! * [`http`]: the router that they share: bounds, request ids, logs, headers.
+//! * [`odoo`]: Odoo's own JSON-RPC and JSON-2.
 //! * [`ops`]: health and readiness.
 
 pub mod http;
+pub mod odoo;
 pub mod ops;

@@ -1,0 +1,150 @@
+//! How an exception reaches the wire: the error object of the envelope, and the status and body of JSON-2.
+//!
+//! These two tables are the only places that know. What the service refuses with has become an exception before
+//! ([`OdooError::of_service`]).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jsonrpsee::types::ErrorObjectOwned;
+use serde_json::{Value, json};
+
+use super::envelope::JSON;
+use crate::orm::error::{Exception, OdooError};
+
+/// What Odoo answers, within the envelope, for a page that is not there.
+pub const NOT_FOUND: &str = "The requested URL was not found on the server. If you entered the URL manually please check \
+                             your spelling and try again.";
+
+/// The error object of an envelope.
+pub fn object(error: &OdooError) -> ErrorObjectOwned {
+    let (code, title) = match error.exception {
+        Exception::SessionExpired => (100, "Odoo Session Expired"),
+        Exception::NotFound => (404, "404: Not Found"),
+        Exception::UserError
+        | Exception::ValidationError
+        | Exception::AccessError
+        | Exception::AccessDenied
+        | Exception::MissingError
+        | Exception::ValueError
+        | Exception::TypeError
+        | Exception::KeyError
+        | Exception::IndexError
+        | Exception::AttributeError
+        | Exception::NameError
+        | Exception::AssertionError
+        | Exception::Exception
+        | Exception::OperationalError
+        | Exception::UnknownDatabase
+        | Exception::InvalidTextRepresentation
+        | Exception::NumericValueOutOfRange
+        | Exception::MissingActionError
+        | Exception::UnprocessableEntity => (0, "Odoo Server Error"),
+    };
+    let data = match error.exception {
+        // Odoo raises it without a message of its own; the library that catches it has this one.
+        Exception::NotFound => data(error.exception, &format!("404 Not Found: {NOT_FOUND}"), &[]),
+        exception => data(exception, &error.message, &error.arguments),
+    };
+    ErrorObjectOwned::owned(code, title, Some(data))
+}
+
+/// The status of an envelope: always 200, unless nothing can be said at all.
+pub fn envelope_status(error: &OdooError) -> StatusCode {
+    match error.exception {
+        Exception::OperationalError => StatusCode::SERVICE_UNAVAILABLE,
+        Exception::UserError
+        | Exception::ValidationError
+        | Exception::AccessError
+        | Exception::AccessDenied
+        | Exception::MissingError
+        | Exception::ValueError
+        | Exception::TypeError
+        | Exception::KeyError
+        | Exception::IndexError
+        | Exception::AttributeError
+        | Exception::NameError
+        | Exception::AssertionError
+        | Exception::Exception
+        | Exception::UnknownDatabase
+        | Exception::InvalidTextRepresentation
+        | Exception::NumericValueOutOfRange
+        | Exception::NotFound
+        | Exception::SessionExpired
+        | Exception::MissingActionError
+        | Exception::UnprocessableEntity => StatusCode::OK,
+    }
+}
+
+/// The status of JSON-2. That values of the wrong type are a 500 there is Odoo's own choice.
+pub fn json2_status(exception: Exception) -> StatusCode {
+    match exception {
+        Exception::AccessError | Exception::AccessDenied => StatusCode::FORBIDDEN,
+        Exception::MissingError | Exception::NotFound => StatusCode::NOT_FOUND,
+        Exception::UserError | Exception::ValidationError | Exception::UnprocessableEntity => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Exception::SessionExpired => StatusCode::FORBIDDEN,
+        Exception::OperationalError => StatusCode::SERVICE_UNAVAILABLE,
+        Exception::ValueError
+        | Exception::TypeError
+        | Exception::KeyError
+        | Exception::IndexError
+        | Exception::AttributeError
+        | Exception::NameError
+        | Exception::AssertionError
+        | Exception::Exception
+        | Exception::UnknownDatabase
+        | Exception::InvalidTextRepresentation
+        | Exception::NumericValueOutOfRange
+        | Exception::MissingActionError => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The answer of JSON-2.
+pub fn json2(error: &OdooError) -> Response {
+    let status = json2_status(error.exception);
+    let mut arguments = error.arguments.clone();
+    // The library's HTTP exceptions carry their status.
+    if matches!(error.exception, Exception::NotFound | Exception::UnprocessableEntity) {
+        arguments.push(json!(status.as_u16()));
+    }
+    json2_body(status, data(error.exception, &error.message, &arguments))
+}
+
+/// The answer of JSON-2 to one who does not say who he is, or not rightly.
+pub fn json2_unauthorized(message: &str) -> Response {
+    let mut response = json2_http(StatusCode::UNAUTHORIZED, "werkzeug.exceptions.Unauthorized", message);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// The answer of JSON-2 to a body that is no JSON.
+pub fn json2_bad_request(message: &str) -> Response {
+    json2_http(StatusCode::BAD_REQUEST, "werkzeug.exceptions.BadRequest", message)
+}
+
+fn json2_http(status: StatusCode, name: &str, message: &str) -> Response {
+    json2_body(status, members(name, message, &[json!(message), json!(status.as_u16())]))
+}
+
+fn json2_body(status: StatusCode, body: Value) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    response
+}
+
+fn data(exception: Exception, message: &str, arguments: &[Value]) -> Value {
+    members(exception.name(), message, arguments)
+}
+
+/// `debug` is a traceback in Odoo; clients want a text there, and nobody outside wants our insides.
+fn members(name: &str, message: &str, arguments: &[Value]) -> Value {
+    json!({
+        "name": name,
+        "message": message,
+        "arguments": arguments,
+        "context": {},
+        "debug": format!("{name}: {message}\n"),
+    })
+}
