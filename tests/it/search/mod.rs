@@ -2,3 +2,4 @@
 
 pub mod fixture;
 mod models;
+mod properties;
