@@ -3,6 +3,7 @@
 //! * [`field`], [`registry`], [`models`]: what there is.
 //! * [`search_domain`]: Odoo's filter lists; [`resolve`] checks them against the fields and gives a [`filter`].
 //! * [`order`]: Odoo's order strings.
+//! * [`group`]: what groupings ask for.
 //! * [`eval`]: filters and orders over records in memory.
 
 pub mod call;
@@ -10,6 +11,7 @@ pub mod error;
 pub mod eval;
 pub mod field;
 pub mod filter;
+pub mod group;
 pub mod like;
 pub mod methods;
 pub mod models;

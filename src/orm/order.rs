@@ -77,27 +77,11 @@ impl<'a> RawTerm<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let is_name =
             |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let mut words = text.split_whitespace().peekable();
-        let path = words.next()?;
+        let (path, descending, nulls_first) = split_term(text)?;
         let (field, property) = path.split_once('.').map_or((path, None), |(field, property)| (field, Some(property)));
         if !is_name(field) || !property.is_none_or(is_name) {
             return None;
         }
-        let descending = words.peek().is_some_and(|word| word.eq_ignore_ascii_case("desc"));
-        if descending || words.peek().is_some_and(|word| word.eq_ignore_ascii_case("asc")) {
-            words.next();
-        }
-        let nulls_first = match (words.next(), words.next(), words.next()) {
-            (None, ..) => None,
-            (Some(nulls), Some(place), None) if nulls.eq_ignore_ascii_case("nulls") => {
-                let first = place.eq_ignore_ascii_case("first");
-                if !first && !place.eq_ignore_ascii_case("last") {
-                    return None;
-                }
-                Some(first)
-            }
-            _ => return None,
-        };
         Some(Self { field, property, descending, nulls_first })
     }
 
@@ -187,7 +171,29 @@ impl<'a> RawTerm<'a> {
     }
 }
 
-fn syntax(text: &str) -> OdooError {
+/// `name [asc|desc] [nulls first|nulls last]`: the name, whether it is descending, and where nulls go if that is said.
+pub(super) fn split_term(text: &str) -> Option<(&str, bool, Option<bool>)> {
+    let mut words = text.split_whitespace().peekable();
+    let name = words.next()?;
+    let descending = words.peek().is_some_and(|word| word.eq_ignore_ascii_case("desc"));
+    if descending || words.peek().is_some_and(|word| word.eq_ignore_ascii_case("asc")) {
+        words.next();
+    }
+    let nulls_first = match (words.next(), words.next(), words.next()) {
+        (None, ..) => None,
+        (Some(nulls), Some(place), None) if nulls.eq_ignore_ascii_case("nulls") => {
+            let first = place.eq_ignore_ascii_case("first");
+            if !first && !place.eq_ignore_ascii_case("last") {
+                return None;
+            }
+            Some(first)
+        }
+        _ => return None,
+    };
+    Some((name, descending, nulls_first))
+}
+
+pub(super) fn syntax(text: &str) -> OdooError {
     OdooError::user(format!(
         "Invalid \"order\" specified ({text}). A valid \"order\" specification is a comma-separated list of valid field \
          names (optionally followed by asc/desc for the direction)"

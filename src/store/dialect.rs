@@ -6,6 +6,7 @@ use diesel::sql_types::{Nullable, Text};
 use super::connection::Connection;
 use super::sql::{Sql, SqlValue};
 use crate::orm::filter::{Part, Values};
+use crate::orm::group::Granularity;
 use crate::orm::like::Pattern;
 
 diesel::define_sql_function! {
@@ -97,3 +98,34 @@ pub fn hex(sql: &mut Sql, expression: Sql) {
 
 /// How a limit that is none is written before an OFFSET.
 pub const NO_LIMIT: &str = " LIMIT -1";
+
+/// The first moment of the span of time that a moment is in; of a date, its day.
+pub fn truncate(sql: &mut Sql, expression: Sql, span: Granularity, date: bool) {
+    if span == Granularity::Quarter {
+        let form = if date { "strftime('%Y-%m-01', " } else { "strftime('%Y-%m-01 00:00:00', " };
+        sql.text(form).append(expression.clone()).text(", 'start of month', '-' || ((strftime('%m', ");
+        sql.append(expression).text(") - 1) % 3) || ' months')");
+        return;
+    }
+    let (before, after) = match (span, date) {
+        (Granularity::Hour, false) => ("strftime('%Y-%m-%d %H:00:00', ", ")"),
+        (Granularity::Day, false) => ("strftime('%Y-%m-%d 00:00:00', ", ")"),
+        (Granularity::Week, false) => ("strftime('%Y-%m-%d 00:00:00', ", ", '-6 days', 'weekday 0')"),
+        (Granularity::Month, false) => ("strftime('%Y-%m-01 00:00:00', ", ")"),
+        (Granularity::Year, false) => ("strftime('%Y-01-01 00:00:00', ", ")"),
+        (Granularity::Week, true) => ("strftime('%Y-%m-%d', ", ", '-6 days', 'weekday 0')"),
+        (Granularity::Month, true) => ("strftime('%Y-%m-01', ", ")"),
+        (Granularity::Year, true) => ("strftime('%Y-01-01', ", ")"),
+        (_, _) => ("strftime('%Y-%m-%d', ", ")"),
+    };
+    sql.text(before).append(expression).text(after);
+}
+
+/// Whether all values are true; no value is false.
+pub const BOOL_AND: (&str, &str) = ("MIN(COALESCE(", ", 0))");
+/// Whether one value is true.
+pub const BOOL_OR: (&str, &str) = ("MAX(COALESCE(", ", 0))");
+/// All values as a JSON array, in the order of the column `id`.
+pub const ARRAY_AGG: (&str, &str) = ("json_group_array(", " ORDER BY id)");
+/// Each value once, as a JSON array.
+pub const ARRAY_AGG_DISTINCT: (&str, &str) = ("json_group_array(DISTINCT ", ")");

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod devices;
 pub mod dialect;
 pub mod error;
+pub mod group;
 pub mod read;
 pub mod records;
 pub mod revocations;

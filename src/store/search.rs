@@ -350,14 +350,15 @@ impl Lower<'_> {
             if index > 0 {
                 self.sql.text(", ");
             }
-            self.order_term(term, depth);
+            self.order_term(term, depth, None);
         }
         if !order.is_total() {
             self.sql.text(if order.terms.is_empty() { "" } else { ", " }).column(depth, "id");
         }
     }
 
-    fn order_term(&mut self, term: &OrderTerm, depth: usize) {
+    /// One term; `root` is the name of the value that the first step starts from, if that is no column of the table.
+    pub fn order_term(&mut self, term: &OrderTerm, depth: usize, root: Option<(&'static str, usize)>) {
         // each step is a sub-query around the next: (SELECT (SELECT value FROM b WHERE …) FROM a WHERE …)
         for _ in &term.through {
             self.sql.text("(SELECT ");
@@ -374,7 +375,12 @@ impl Lower<'_> {
             let table = comodel.table().expect("an order goes through tables only");
             self.sql.text(" FROM ").identifier(table).text(" AS ").alias(depth + level + 1).text(" WHERE ");
             self.sql.column(depth + level + 1, "id").text(" = ");
-            self.field(field, depth + level);
+            match root.filter(|_| level == 0) {
+                Some((prefix, number)) => {
+                    self.sql.name(prefix, number);
+                }
+                None => self.field(field, depth + level),
+            }
             self.sql.text(")");
         }
         self.sql.text(if term.descending { " DESC" } else { " ASC" });

@@ -38,7 +38,7 @@ pub struct Sql {
 enum Piece {
     Text(&'static str),
     Identifier(&'static str),
-    Alias(usize),
+    Name(&'static str, usize),
     Value(SqlValue),
 }
 
@@ -62,7 +62,12 @@ impl Sql {
 
     /// The alias of the table at this depth of sub-queries: `t0`, `t1` …
     pub fn alias(&mut self, depth: usize) -> &mut Self {
-        self.pieces.push(Piece::Alias(depth));
+        self.name("t", depth)
+    }
+
+    /// A numbered name of our own, such as `k0`.
+    pub fn name(&mut self, prefix: &'static str, number: usize) -> &mut Self {
+        self.pieces.push(Piece::Name(prefix, number));
         self
     }
 
@@ -120,7 +125,7 @@ impl<T> QueryFragment<Backend> for Statement<T> {
             match piece {
                 Piece::Text(text) => out.push_sql(text),
                 Piece::Identifier(name) => out.push_identifier(name)?,
-                Piece::Alias(depth) => out.push_sql(&format!("t{depth}")),
+                Piece::Name(prefix, number) => out.push_sql(&format!("{prefix}{number}")),
                 Piece::Value(value) => match value {
                     SqlValue::Null => out.push_bind_param::<Nullable<Integer>, _>(&None::<i32>)?,
                     SqlValue::Bool(value) => out.push_bind_param::<Bool, _>(value)?,

@@ -1,5 +1,6 @@
 //! Search domains on a real database.
 
 pub mod fixture;
+mod groups;
 mod models;
 mod properties;
