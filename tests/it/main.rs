@@ -1,4 +1,5 @@
 //! The integration tests: one binary, so that they are linked once.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod golden_domains;
 mod search;

@@ -293,7 +293,7 @@ fn the_database_and_the_referee_agree() {
     fixture.connection.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
     let fixture = RefCell::new(fixture);
     let searches = prop::collection::vec((partner_domain(), order(), 0_u64..3, 0_u64..6), 24);
-    let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() });
     let found = std::cell::Cell::new([0_u32; 3]);
     let outcome = runner.run(
         &(tables(), searches, any::<bool>(), any::<bool>()),
