@@ -84,7 +84,7 @@ def main(binary, data_dir, rounds, seed):
                 obtain_tokens(server.url, application, Browser("alice", password_of(demo, "alice")))["access_token"]
                 for _ in range(LIVE_TOKENS_A_ROUND)
             ]
-            held.update(zip(sorted(set(rpc.kw(MODEL, "search", [])) - before), tokens))
+            held.update(zip(sorted(set(rpc.kw(MODEL, "search", [])) - before), tokens, strict=True))
             live = rpc.kw(MODEL, "search", [["state", "=", "live"]], limit=60, order="id desc")
             rng.shuffle(live)
             revoker = Revoker(rpc, live, random.Random(rng.random()))
