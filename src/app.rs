@@ -55,6 +55,12 @@ impl App {
         Ok(Self { service, keys })
     }
 
+    /// Claims the data for one server; to be held as long as it serves.
+    pub fn claim(config: &Config) -> Result<std::fs::File, StartError> {
+        make_folder(config)?;
+        Ok(config.database.claim()?)
+    }
+
     /// All doors. `base_url` is where others reach them.
     pub fn router(&self, config: &Config, base_url: String) -> Router {
         let orm = Orm { service: self.service.clone(), registry: Arc::new(Registry::new()) };

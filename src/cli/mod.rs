@@ -62,6 +62,12 @@ async fn start(config: &Config) -> anyhow::Result<App> {
     Ok(App::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?)
 }
 
+/// The command line's own description of itself, for the tests that hold the README against it.
+pub fn command() -> clap::Command {
+    use clap::CommandFactory as _;
+    Arguments::command()
+}
+
 /// Reads the arguments and does what they say.
 pub fn run() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

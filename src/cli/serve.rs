@@ -76,6 +76,7 @@ impl Serve {
             ..Layer::default()
         };
         let config = self.place.config(layer)?;
+        let _claim = App::claim(&config)?;
         let app = start(&config).await?;
         // The address is taken before anything is printed: whoever reads it can use it.
         let listener = TcpListener::bind(config.listen)

@@ -92,6 +92,19 @@ impl DatabaseUrl {
         std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
     }
 
+    /// Claims the database for one server: another one would not hear of this one's revocations. The claim ends with the
+    /// file that is returned, or with the process.
+    pub fn claim(&self) -> Result<std::fs::File, StoreError> {
+        let Self::Sqlite(path) = self;
+        let path = path.with_extension("lock");
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(_) => Err(StoreError::Unavailable("another orest serves this database already".to_owned())),
+        }
+    }
+
     /// Connections that read.
     pub fn reader_pool(&self, size: u32) -> Result<Pool<ConnectionManager<Connection>>, StoreError> {
         let Self::Sqlite(path) = self;

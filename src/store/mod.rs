@@ -34,7 +34,8 @@ pub use connection::{Connection, DatabaseUrl};
 pub use error::{Constraint, StoreError};
 pub use writer::Tx;
 
-const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+/// The migrations of SQLite, in order.
+pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// The database. Cloning it is cheap.
 #[derive(Clone)]

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod golden_domains;
+mod rules;
 mod search;
 mod support;
