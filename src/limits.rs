@@ -47,3 +47,11 @@ pub const WRITE_GROUP_MAX: usize = 256;
 pub const READERS: u32 = 4;
 /// How precise `last_used_at` is.
 pub const LAST_USED_PRECISION: Duration = Duration::from_secs(60);
+/// WebSockets and HTTP calls of our own RPC namespace at a time.
+pub const RPC_CONNECTIONS_MAX: u32 = 1_000;
+/// Subscriptions of one WebSocket.
+pub const RPC_SUBSCRIPTIONS_MAX: u32 = 16;
+/// Calls in one batch of our own RPC namespace.
+pub const RPC_BATCH_MAX: u32 = 100;
+/// Ids that a subscriber is given as a list; more come as a bitmap.
+pub const RPC_IDS_MAX: u64 = 1_000;

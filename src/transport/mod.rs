@@ -3,8 +3,10 @@
 //!
 //! * [`http`]: the router that they share: bounds, request ids, logs, headers.
 //! * [`odoo`]: Odoo's own JSON-RPC and JSON-2.
+//! * [`rpc`]: our own typed namespace, over HTTP and WebSocket.
 //! * [`ops`]: health and readiness.
 
 pub mod http;
 pub mod odoo;
 pub mod ops;
+pub mod rpc;

@@ -151,7 +151,7 @@ const ANSWER: &str = r#"{"jsonrpc":"2.0","id":0,"#;
 /// The answer with the caller's id.
 fn with_id(answer: &str, id: Option<&RawValue>) -> Option<String> {
     let rest = answer.strip_prefix(ANSWER)?;
-    Some(format!(r#"{{"jsonrpc": "2.0", "id": {}, {rest}"#, id.map_or("null", RawValue::get)))
+    Some(format!(r#"{{"jsonrpc":"2.0","id":{},{rest}"#, id.map_or("null", RawValue::get)))
 }
 
 /// Answers a request on a JSON route, whatever its verb.
