@@ -134,7 +134,8 @@ pub fn ids(rows: &dyn Rows, model: &'static Model, filter: &Filter) -> BTreeSet<
     }
 }
 
-fn id(row: &Row) -> i64 {
+/// The id of a record.
+pub fn id(row: &Row) -> i64 {
     row.get("id").and_then(Value::as_i64).unwrap_or_default()
 }
 

@@ -82,6 +82,8 @@ pub struct Field {
     pub default: Option<&'static str>,
     /// `create` only: may be set once and never changed.
     pub create_only: bool,
+    /// Whether `name_search` looks into it too.
+    pub in_name_search: bool,
 }
 
 /// The type of a field, and what belongs to it.
@@ -206,6 +208,7 @@ impl Field {
             group: None,
             default: None,
             create_only: false,
+            in_name_search: false,
         }
     }
 
@@ -230,6 +233,12 @@ impl Field {
     /// Refuses changes after `create`.
     pub const fn create_only(mut self) -> Self {
         self.create_only = true;
+        self
+    }
+
+    /// Lets `name_search` look into it too.
+    pub const fn in_name_search(mut self) -> Self {
+        self.in_name_search = true;
         self
     }
 

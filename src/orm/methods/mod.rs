@@ -1,13 +1,15 @@
 //! The methods that can be called from outside, by what they do.
 
+mod fields;
 mod reading;
+mod technical;
 mod writing;
 
 use super::call::Method;
 
 /// Every method. A model's own stands before the one that all models have.
 pub fn all() -> impl Iterator<Item = &'static Method> {
-    writing::METHODS.iter().chain(reading::METHODS)
+    writing::METHODS.iter().chain(reading::METHODS).chain(fields::METHODS).chain(technical::METHODS)
 }
 
 /// Methods that Odoo 19 has but does not let callers reach.

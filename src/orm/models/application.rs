@@ -20,7 +20,10 @@ pub const APPLICATION: Model = Model {
             .help("An archived application is refused everywhere, until it is unarchived.")
             .default("true"),
         binary("image", "Logo").help("Shown on the consent page; a PNG, JPEG or WebP file of 256 kB at most."),
-        char("client_id", "Client ID").help("The OAuth client_id; made here if left empty.").create_only(),
+        char("client_id", "Client ID")
+            .help("The OAuth client_id; made here if left empty.")
+            .create_only()
+            .in_name_search(),
         boolean("is_public", "Public client")
             .help("Has no secret (a browser or phone application) and must use PKCE.")
             .expression("({t}.client_secret_hash IS NULL)"),

@@ -1,4 +1,4 @@
-//! `ir.actions.server`: "Revoke Tokens" and its like.
+//! `ir.actions.server`: "Revoke Tokens" and its like; `ir.actions.actions`, which shows what all actions have.
 
 use crate::domain::user::Group;
 use crate::orm::field::{Access, Field, Kind, Model, Storage, char, integer, many2one, selection, text};
@@ -7,7 +7,7 @@ use crate::orm::field::{Access, Field, Kind, Model, Storage, char, integer, many
 pub const SERVER: Model = Model {
     id: 12,
     name: "ir.actions.server",
-    label: "Server Action",
+    label: "Server Actions",
     order: "sequence, name, id",
     rec_name: "name",
     storage: Storage::Table { name: "ir_act_server", log_access: true },
@@ -42,6 +42,29 @@ pub const SERVER: Model = Model {
         .help("Who sees and runs it; empty: who may do to the records what it does."),
     ],
     access: &[Access::full(Group::System)],
+    rules: &[],
+    unique: &[],
+};
+
+/// Any action: the same records as `ir.actions.server`, with the fields that actions of all types have.
+pub const ACTIONS: Model = Model {
+    id: 30,
+    name: "ir.actions.actions",
+    label: "Actions",
+    order: "name, id",
+    rec_name: "name",
+    storage: Storage::Table { name: "ir_act_server", log_access: true },
+    own_fields: &[
+        char("name", "Action Name").help("What the Action menu shows.").readonly(),
+        char("type", "Action Type").help("Its model.").expression("('ir.actions.server')"),
+        many2one("binding_model_id", "Binding Model", "ir.model").help("In whose Action menu it stands.").readonly(),
+        selection("binding_type", "Binding Type", &[("action", "Action"), ("report", "Report")])
+            .help("In which menu.")
+            .readonly(),
+        char("binding_view_types", "Binding View Types").help("In which views, separated by commas.").readonly(),
+        char("xml_id", "External ID").help("Of the actions that are shipped.").readonly(),
+    ],
+    access: &[Access::read(Group::System)],
     rules: &[],
     unique: &[],
 };

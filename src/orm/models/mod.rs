@@ -3,11 +3,17 @@
 pub mod application;
 pub mod authorization;
 pub mod device;
+pub mod groups;
 pub mod ir_actions;
+pub mod ir_model;
 pub mod model_scheme;
 pub mod revocation;
+pub mod surroundings;
 pub mod users;
 
+use serde_json::Value;
+
+use super::eval::Row;
 use super::field::Model;
 
 /// Every model that is served.
@@ -24,4 +30,23 @@ pub const ALL: &[&Model] = &[
     &users::IDENTITY,
     &users::APIKEYS,
     &ir_actions::SERVER,
+    &ir_actions::ACTIONS,
+    &ir_model::MODEL,
+    &ir_model::FIELDS,
+    &ir_model::ACCESS,
+    &ir_model::RULE,
+    &ir_model::DATA,
+    &groups::GROUPS,
+    &surroundings::COMPANY,
+    &surroundings::LANG,
+    &surroundings::MODULE,
+    &surroundings::CRON,
 ];
+
+/// The record of a JSON object, for models in memory.
+fn record(value: Value) -> Row {
+    match value {
+        Value::Object(members) => members,
+        other => unreachable!("records are written as objects, not {other}"),
+    }
+}

@@ -15,7 +15,7 @@ pub const USERS: Model = Model {
     storage: Storage::Table { name: "res_users", log_access: true },
     own_fields: &[
         char("name", "Name").help("What people call him.").required(),
-        char("login", "Login").help("What he signs in with.").required(),
+        char("login", "Login").help("What he signs in with.").required().in_name_search(),
         char("email", "Email").help("Where to write to him."),
         boolean("active", "Active")
             .help("A disabled user can't sign in, and nothing acts for him, until he is enabled.")
@@ -30,6 +30,7 @@ pub const USERS: Model = Model {
         boolean("share", "Share User").help("Whether he is an outside user.").expression(
             "(NOT EXISTS (SELECT 1 FROM res_groups_users_rel g WHERE g.uid = {t}.id AND g.gid IN (1, 4, 5, 6)))",
         ),
+        many2one("company_id", "Company", "res.company").help("The one company.").expression("1"),
         datetime("login_date", "Latest Login").help("When he signed in last.").readonly(),
         Field::new(
             "group_ids",

@@ -16,6 +16,9 @@ use orest::domain::selection::Selection;
 use orest::domain::time::{Clock, Entropy, SystemEntropy, Timestamp};
 use orest::domain::token::{KeyId, KeyRing, SealingKey};
 use orest::domain::user::{Actor, Group};
+use orest::orm::call::{Caller, Orm};
+use orest::orm::error::OdooError;
+use orest::orm::registry::Registry;
 use orest::service::issue::{Consent, Tokens};
 use orest::service::revoke::RevokeOptions;
 use orest::service::sign_in::DeviceDescription;
@@ -25,6 +28,7 @@ use orest::store::users::NewUser;
 use orest::store::{DatabaseUrl, Store, StoreError, users};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
 
 /// A clock that moves when it is told to.
 #[derive(Debug)]
@@ -187,6 +191,27 @@ impl TestService {
     pub fn context(&self, login: &str) -> Context {
         let address = Some([192, 0, 2, 7].into());
         Context { actor: self.actor(login), channel: Channel::Rpc, address }
+    }
+
+    /// The Odoo face.
+    pub fn orm(&self) -> Orm {
+        Orm { service: self.service.clone(), registry: Arc::new(Registry::new()) }
+    }
+
+    /// Calls a method as a user of [`USERS`] does over RPC; `args` is a list, `kwargs` an object.
+    pub async fn call(
+        &self,
+        login: &str,
+        model: &str,
+        method: &str,
+        args: Value,
+        kwargs: Value,
+    ) -> Result<Value, OdooError> {
+        let caller = Caller { context: self.context(login), uid: self.uid(login).0, session: None };
+        let (Value::Array(args), Value::Object(kwargs)) = (args, kwargs) else {
+            panic!("args is a list and kwargs an object");
+        };
+        self.orm().call_kw(&caller, model, method, args, kwargs).await
     }
 
     /// Lets a user let an application in; with `exchange` gives its first tokens.
