@@ -21,7 +21,7 @@ use crate::limits;
 pub struct Limits {
     /// Conditions, connectives, and steps of dotted paths, sub-domains included.
     pub terms: usize,
-    /// How deep `&`, `|`, `any` and dotted paths may nest, taken together.
+    /// How deep connectives and conditions may nest. Each `any` and each step of a dotted path counts as eight.
     pub depth: usize,
     /// Members of all value lists together.
     pub values: usize,

@@ -26,6 +26,10 @@ enum Connective {
     Or,
 }
 
+/// A step along a relation is a sub-query, and SQLite refuses more than some twenty of them within each other, where it
+/// takes hundreds of connectives.
+const STEP_DEPTH: usize = 8;
+
 /// How much is left of the [`Limits`].
 struct Budget {
     terms: usize,
@@ -112,11 +116,12 @@ fn parse_leaf(item: &Value, leaf: &[Value], budget: &mut Budget) -> Result<(Sear
     budget.take_terms(steps)?;
     let (value, depth) = match (operator, value) {
         (Operator::Any | Operator::NotAny, domain) => {
-            budget.check_depth(steps + 1)?;
-            let mut below = Budget { depth: budget.depth - steps - 1, ..*budget };
+            let above = (steps + 1) * STEP_DEPTH;
+            budget.check_depth(above)?;
+            let mut below = Budget { depth: budget.depth - above, ..*budget };
             let (domain, depth) = parse(domain, &mut below)?;
             (budget.terms, budget.values) = (below.terms, below.values);
-            (Operand::Domain(Box::new(domain)), depth + 1)
+            (Operand::Domain(Box::new(domain)), depth + STEP_DEPTH)
         }
         (_, value) => {
             if let Value::Array(items) = value {
@@ -125,7 +130,7 @@ fn parse_leaf(item: &Value, leaf: &[Value], budget: &mut Budget) -> Result<(Sear
             (Operand::Value(value.clone()), 1)
         }
     };
-    Ok((SearchDomain::Leaf(Leaf { field: field.clone(), operator, value }), depth + steps))
+    Ok((SearchDomain::Leaf(Leaf { field: field.clone(), operator, value }), depth + steps * STEP_DEPTH))
 }
 
 /// Python holds `True == 1`, and so does Odoo when it looks for `(1, '=', 1)`.

@@ -1,5 +1,6 @@
 //! Search domains on a real database.
 
+mod bounds;
 pub mod fixture;
 mod groups;
 mod models;
