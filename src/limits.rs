@@ -12,6 +12,8 @@ pub const JSON_DEPTH_MAX: usize = 128;
 pub const DOMAIN_TERMS_MAX: usize = 10_000;
 /// Nesting of a search domain: operators above a term, and domains in `any`.
 pub const DOMAIN_DEPTH_MAX: usize = 100;
+/// Characters of a pattern that texts are searched for.
+pub const PATTERN_CHARS_MAX: usize = 1_000;
 /// Ids of one selection.
 pub const SELECTION_IDS_MAX: usize = 1_000_000;
 /// Users and applications that a preview names.

@@ -231,3 +231,94 @@ fn parse_number(value: &Value, name: &str) -> Result<u64, OdooError> {
     };
     u64::try_from(number).map_err(|_| OdooError::value(format!("{name} must not be negative")))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::orm::registry::Registry;
+
+    #[test]
+    fn orders() {
+        let registry = Registry::new();
+        let now = "2026-11-20T09:40:37".parse().expect("a moment");
+        let context = ResolveContext::unrestricted(&registry, now);
+        let model = registry.get("orest.authorization").expect("it is served");
+        let check = |value: Value, expect: &str| {
+            let text = match Order::parse(&value, model, &context) {
+                Ok(order) => {
+                    let terms = order.terms.iter().map(|term| {
+                        let mut path: Vec<_> = term.through.iter().map(|(field, _)| field.name).collect();
+                        path.push(term.field.name);
+                        let direction = if term.descending { "desc" } else { "asc" };
+                        format!("{} {direction} {}", path.join("."), if term.nulls_first { "first" } else { "last" })
+                    });
+                    terms.collect::<Vec<_>>().join(", ")
+                }
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(text, expect, "{value}");
+        };
+        let default = "create_date desc first, id desc first";
+        check(json!(""), default);
+        check(json!(false), default);
+        check(json!(null), default);
+        check(json!("scope, state DESC Nulls Last"), "scope asc last, state desc last");
+        check(json!(" id asc "), "id asc last");
+        check(json!("user_id"), "user_id.name asc last, user_id.login asc last");
+        check(json!("user_id desc"), "user_id.name desc first, user_id.login desc first");
+        check(json!("user_id desc nulls last"), "user_id.name desc last, user_id.login desc last");
+        check(json!("user_id.id"), "user_id asc last");
+        let invalid = |text: &str| {
+            format!(
+                "odoo.exceptions.UserError: Invalid \"order\" specified ({text}). A valid \"order\" specification is a \
+                 comma-separated list of valid field names (optionally followed by asc/desc for the direction)"
+            )
+        };
+        for text in [
+            "scope;drop",
+            "scope,",
+            ",",
+            " ",
+            "lower(scope)",
+            "scope asc desc",
+            "scope nulls",
+            "scope desc nulls first x",
+            "a.b.c",
+            "\"scope\"",
+        ] {
+            check(json!(text), &invalid(text));
+        }
+        check(json!(5), &invalid("5"));
+        check(json!("nope"), "builtins.ValueError: Invalid field 'nope' on model 'orest.authorization'");
+        check(json!("SCOPE"), "builtins.ValueError: Invalid field 'SCOPE' on model 'orest.authorization'");
+        check(
+            json!("user_id.name"),
+            "builtins.ValueError: Invalid field property 'name' on orest.authorization.user_id",
+        );
+        check(json!("scope.id"), "builtins.ValueError: Invalid field property 'id' on orest.authorization.scope");
+        check(
+            json!("code_ids"),
+            "builtins.ValueError: Cannot convert orest.authorization.code_ids to SQL because it is not stored",
+        );
+    }
+
+    #[test]
+    fn pages() {
+        let check = |value: Value, expect: Result<Option<u64>, &str>| {
+            let limit = parse_limit(&value).map_err(|error| error.message);
+            assert_eq!(limit, expect.map_err(str::to_owned), "{value}");
+        };
+        check(json!(null), Ok(None));
+        check(json!(false), Ok(None));
+        check(json!(0), Ok(None));
+        check(json!(2), Ok(Some(2)));
+        check(json!("2"), Ok(Some(2)));
+        check(json!(-1), Err("LIMIT must not be negative"));
+        check(json!(true), Err("argument of LIMIT must be type bigint, not type boolean"));
+        check(json!("x"), Err("invalid input syntax for type bigint: \"x\""));
+        check(json!(1e30), Err("bigint out of range"));
+        assert_eq!(parse_offset(&json!("7")).expect("a number"), 7);
+    }
+}

@@ -15,6 +15,7 @@ use super::registry::Registry;
 use super::search_domain::{Operand, Operator, SearchDomain};
 use crate::domain::time::Timestamp;
 use crate::domain::user::Group;
+use crate::limits;
 
 /// For whom and when a domain is resolved.
 #[derive(Clone, Copy)]
@@ -379,6 +380,13 @@ impl Condition<'_> {
             return Err(OdooError::type_error(format!("The pattern to match must be a string in condition {self}")));
         }
         let text = python::str(value);
+        if text.chars().count() > limits::PATTERN_CHARS_MAX {
+            return Err(OdooError::value(format!(
+                "The pattern to match {} has more than {} characters",
+                field.name,
+                limits::PATTERN_CHARS_MAX
+            )));
+        }
         if field.comodel().is_some() {
             return self.linked(field, &SearchDomain::leaf("display_name", operator.text(), text.into()));
         }
@@ -632,4 +640,93 @@ fn with<T: PartialEq>(mut values: Vec<T>, value: T) -> Vec<T> {
         values.push(value);
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::orm::search_domain::Limits;
+
+    /// Meanings and errors beyond the recorded ones of tests/golden.
+    #[test]
+    fn conditions() {
+        let registry = Registry::new();
+        let now = "2026-11-20T09:40:37".parse().expect("a moment");
+        let context = ResolveContext::unrestricted(&registry, now);
+        let check = |model: &str, domain: Value, expect: &str| {
+            let model = registry.get(model).expect("it is served");
+            let domain = SearchDomain::parse(&domain, &Limits::default()).expect("well formed");
+            let text = match domain.resolve(model, &context) {
+                Ok(Filter::All) => "all".to_owned(),
+                Ok(Filter::Nothing) => "nothing".to_owned(),
+                Ok(_) => "some".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(text, expect, "{domain:?}");
+        };
+        let authorization = "orest.authorization";
+        let overflow = format!("{}0", i64::MAX);
+        check(authorization, json!([["generation", "=", overflow]]), "nothing");
+        check(authorization, json!([["generation", "=", 1e300]]), "nothing");
+        check(authorization, json!([["generation", "<", 1e300]]), "some");
+        check(authorization, json!([["generation", "=", "1_0 "]]), "some");
+        check(
+            authorization,
+            json!([["generation", "=", "7.9"]]),
+            "builtins.ValueError: invalid literal for int() with base 10: '7.9'",
+        );
+        check(
+            authorization,
+            json!([["generation", ">", [1]]]),
+            "builtins.TypeError: int() argument must be a string, a bytes-like object or a real number, not 'list'",
+        );
+        check(authorization, json!([["scope", "=", {}]]), "builtins.TypeError: unhashable type: 'dict'");
+        check(authorization, json!([["scope", "in", [["a"]]]]), "builtins.TypeError: unhashable type: 'list'");
+        check(
+            authorization,
+            json!([["scope", "ilike", "a".repeat(1_001)]]),
+            "builtins.ValueError: The pattern to match scope has more than 1000 characters",
+        );
+        check(
+            authorization,
+            json!([["user_id.", "=", 1]]),
+            "builtins.ValueError: Invalid field res.users. in condition ('', '=', 1)",
+        );
+        check(
+            authorization,
+            json!([[".", "=", 1]]),
+            "builtins.ValueError: Invalid field orest.authorization. in condition ('.', '=', 1)",
+        );
+        check(
+            authorization,
+            json!([["state", "child_of", 1]]),
+            "builtins.ValueError: Cannot execute child_of for orest.authorization.state, works only for relational fields in condition ('state', 'child_of', 1)",
+        );
+        check(authorization, json!([["user_id", "child_of", 1]]), "some");
+        check(authorization, json!([["user_id", "in", [0]]]), "nothing");
+        check(
+            authorization,
+            json!([[0, "=", 1], ["nope", "=", 1]]),
+            "builtins.ValueError: Invalid field orest.authorization.nope in condition ('nope', '=', 1)",
+        );
+        check("orest.application", json!([["image", "=", false]]), "some");
+        check("orest.application", json!([["image", "=", "AAAA"]]), "nothing");
+        check(
+            "orest.application",
+            json!([["image", ">", "AAAA"]]),
+            "builtins.ValueError: Cannot compare 'image' to <class 'str'> which is not a collection of length 1 in condition ('image', '>', 'AAAA')",
+        );
+        check(
+            "res.users",
+            json!([["password", "=", "x"]]),
+            "builtins.ValueError: Cannot convert res.users.password to SQL because it is not stored",
+        );
+        check(
+            "res.users",
+            json!([["password", "like", ""]]),
+            "builtins.ValueError: Cannot convert res.users.password to SQL because it is not stored",
+        );
+    }
 }
