@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 8 << 20;
 /// Bytes of a form sent to an OAuth endpoint.
 pub const FORM_BYTES_MAX: usize = 64 << 10;
+/// Parameters of such a form, or of a query.
+pub const FORM_PARAMS_MAX: usize = 200;
 /// Nesting of JSON. `serde_json` stops at 128 by itself; this is its number, for the tests.
 pub const JSON_DEPTH_MAX: usize = 128;
 /// Terms of a search domain.

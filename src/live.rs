@@ -16,6 +16,7 @@ use roaring::RoaringBitmap;
 use crate::domain::application::Application;
 use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
 use crate::domain::token::Generation;
+use crate::store::applications::ModelScheme;
 use crate::store::authorizations::SlotRow;
 use crate::store::users::User;
 
@@ -133,6 +134,7 @@ pub struct Live {
     users: Cache<i64, Arc<User>>,
     applications: Cache<i64, Arc<Application>>,
     clients: Cache<String, Arc<Application>>,
+    model_schemes: Cache<i64, Arc<ModelScheme>>,
     devices: Cache<i64, bool>,
     /// Up to which act the slots are.
     applied: AtomicU64,
@@ -155,6 +157,7 @@ impl Live {
             users: Cache::new(),
             applications: Cache::new(),
             clients: Cache::new(),
+            model_schemes: Cache::new(),
             devices: Cache::new(),
             applied: AtomicU64::new(0),
         }
@@ -349,8 +352,24 @@ impl Live {
         self.clients.fill(ticket.1, application.client_id.clone(), Arc::clone(application));
     }
 
-    /// Some application has changed or is gone. There are few: all are read again.
+    /// A model scheme, if anybody has asked for it.
+    pub fn model_scheme(&self, id: i64) -> Option<Arc<ModelScheme>> {
+        self.model_schemes.get(&id)
+    }
+
+    /// To be taken before a model scheme's rows are read.
+    pub fn model_scheme_ticket(&self) -> u64 {
+        self.model_schemes.ticket()
+    }
+
+    /// Keeps a model scheme that was read.
+    pub fn fill_model_scheme(&self, ticket: u64, id: i64, scheme: &Arc<ModelScheme>) {
+        self.model_schemes.fill(ticket, id, Arc::clone(scheme));
+    }
+
+    /// Some application or model scheme has changed or is gone. There are few: all are read again.
     pub fn forget_applications(&self) {
+        self.model_schemes.clear();
         self.applications.clear();
         self.clients.clear();
     }

@@ -261,6 +261,7 @@ impl Service {
         let consent = Consent {
             application: Arc::clone(&application),
             redirect_uri: redirect_uri.to_owned(),
+            redirect_uri_sent: true,
             scope: application.scope.clone(),
             challenge: None,
             device: Some(DeviceId(1)),

@@ -62,6 +62,8 @@ pub struct Consent {
     pub application: Arc<Application>,
     /// Where the code goes; one of the application's own addresses.
     pub redirect_uri: String,
+    /// Whether the request named it; then the exchange must too (RFC 6749 section 4.1.3).
+    pub redirect_uri_sent: bool,
     /// What it may do.
     pub scope: Scope,
     /// RFC 7636.
@@ -121,6 +123,7 @@ impl Service {
                     authorization,
                     hash: &hash,
                     redirect_uri: &consent.redirect_uri,
+                    redirect_uri_sent: consent.redirect_uri_sent,
                     challenge: consent.challenge.as_ref().map(CodeChallenge::as_str),
                     expires_at,
                     purge_at: expires_at + application.lifetimes.code_retain,
@@ -182,7 +185,11 @@ impl Service {
         if revoked || unix(row.expires_at) <= unix(now) {
             return Err(WRONG);
         }
-        if presented.redirect_uri.as_ref().is_some_and(|uri| *uri != row.redirect_uri) {
+        let fits = match &presented.redirect_uri {
+            Some(uri) => *uri == row.redirect_uri,
+            None => !row.redirect_uri_sent,
+        };
+        if !fits {
             return Err(GrantError::InvalidGrant("the redirect_uri is not the one that the code was sent to"));
         }
         match (row.code_challenge.as_deref().and_then(CodeChallenge::parse), &presented.verifier) {

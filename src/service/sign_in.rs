@@ -156,6 +156,11 @@ impl Service {
         Actor { user: Some(user.id), login: user.login.clone(), groups: user.groups }
     }
 
+    /// A random text that nobody can guess, 64 hexadecimal digits, to tie a form to a browser.
+    pub fn random_secret(&self) -> Secret {
+        Secret::generate(self.entropy.as_ref(), "", 32)
+    }
+
     /// Makes an API key: 40 hexadecimal digits, shown this once.
     pub async fn make_api_key(
         &self,

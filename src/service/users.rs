@@ -52,7 +52,7 @@ impl Service {
         tx.after_commit(move || live.forget_user(user));
     }
 
-    /// After the commit the next check reads applications anew.
+    /// After the commit the next check reads applications and model schemes anew.
     pub(crate) fn applications_changed_in(&self, tx: &mut Tx<'_>) {
         let live = std::sync::Arc::clone(&self.live);
         tx.after_commit(move || live.forget_applications());

@@ -11,6 +11,7 @@ use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
 use crate::domain::token::{Claims, OpenError, TokenKind};
 use crate::limits;
 use crate::live::View;
+use crate::store::applications::ModelScheme;
 use crate::store::users::User;
 use crate::store::{applications, authorizations, devices, users};
 
@@ -216,7 +217,27 @@ impl Service {
         Ok(found)
     }
 
-    async fn device_revoked(&self, id: DeviceId) -> Result<bool, Error> {
+    /// A model scheme, from memory or from its rows.
+    pub async fn model_scheme(&self, id: i64) -> Result<Arc<ModelScheme>, Error> {
+        if let Some(scheme) = self.live.model_scheme(id) {
+            return Ok(scheme);
+        }
+        let ticket = self.live.model_scheme_ticket();
+        let found = self.store.read(move |connection| applications::find_model_scheme(connection, id)).await?;
+        let scheme = Arc::new(found.ok_or(Error::NotFound { model: "orest.model.scheme", id })?);
+        self.live.fill_model_scheme(ticket, id, &scheme);
+        Ok(scheme)
+    }
+
+    /// The logo of an active application.
+    pub async fn logo(&self, client_id: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(application) = self.client(client_id).await?.filter(|found| found.active) else { return Ok(None) };
+        let id = application.id;
+        Ok(self.store.read(move |connection| applications::find_image(connection, id)).await?)
+    }
+
+    /// Whether a device is revoked or gone, from memory or from its row.
+    pub async fn device_revoked(&self, id: DeviceId) -> Result<bool, Error> {
         if let Some(revoked) = self.live.device_revoked(id) {
             return Ok(revoked);
         }

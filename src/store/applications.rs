@@ -107,6 +107,13 @@ pub fn list_redirect_uris(connection: &mut Connection, id: ApplicationId) -> Res
         .load(connection)?)
 }
 
+/// Its logo.
+pub fn find_image(connection: &mut Connection, id: ApplicationId) -> Result<Option<Vec<u8>>, StoreError> {
+    let found: Option<Option<Vec<u8>>> =
+        application::table.find(id.0).select(application::image).first(connection).optional()?;
+    Ok(found.flatten())
+}
+
 /// A model scheme: which models and fields an application may touch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelScheme {

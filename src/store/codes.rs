@@ -21,6 +21,8 @@ pub struct CodeRow {
     pub authorization_id: i64,
     /// Where it was sent.
     pub redirect_uri: String,
+    /// Whether the request named that address.
+    pub redirect_uri_sent: bool,
     /// RFC 7636.
     pub code_challenge: Option<String>,
     /// When it can no longer be exchanged.
@@ -36,6 +38,8 @@ pub struct NewCode<'a> {
     pub hash: &'a SecretHash,
     /// Where it is sent.
     pub redirect_uri: &'a str,
+    /// Whether the request named that address.
+    pub redirect_uri_sent: bool,
     /// RFC 7636.
     pub challenge: Option<&'a str>,
     /// When it can no longer be exchanged.
@@ -54,6 +58,7 @@ pub fn insert(connection: &mut Connection, new: &NewCode<'_>, at: Timestamp) -> 
             code::authorization_id.eq(new.authorization.0),
             code::code_hash.eq(new.hash.as_str()),
             code::redirect_uri.eq(new.redirect_uri),
+            code::redirect_uri_sent.eq(new.redirect_uri_sent),
             code::code_challenge.eq(new.challenge),
             code::expires_at.eq(new.expires_at),
             code::purge_at.eq(new.purge_at),

@@ -25,7 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::{odoo, ops, rpc};
+use super::{oauth, odoo, ops, rpc};
 use crate::limits;
 use crate::orm::call::Orm;
 use crate::service::Service;
@@ -83,7 +83,8 @@ pub fn router(state: AppState) -> Router {
     let doors = Router::new()
         .merge(ops::router(state.clone()))
         .merge(odoo::router(state.clone()))
-        .merge(rpc::router(state.clone()));
+        .merge(rpc::router(state.clone()))
+        .merge(oauth::router(state.clone()));
     let bounded = doors
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))

@@ -2,11 +2,13 @@
 //! [`crate::orm`], and renders the answer in its door's language. None of them decides anything.
 //!
 //! * [`http`]: the router that they share: bounds, request ids, logs, headers.
+//! * [`oauth`]: OAuth 2.0, and the pages where people sign in and let applications in.
 //! * [`odoo`]: Odoo's own JSON-RPC and JSON-2.
 //! * [`rpc`]: our own typed namespace, over HTTP and WebSocket.
 //! * [`ops`]: health and readiness.
 
 pub mod http;
+pub mod oauth;
 pub mod odoo;
 pub mod ops;
 pub mod rpc;

@@ -174,6 +174,8 @@ CREATE TABLE orest_authorization_code (
     authorization_id INTEGER NOT NULL REFERENCES orest_authorization (id) ON DELETE CASCADE,
     code_hash TEXT NOT NULL,
     redirect_uri TEXT NOT NULL,
+    -- whether the request named it; then the exchange must too (RFC 6749 section 4.1.3)
+    redirect_uri_sent BOOLEAN NOT NULL DEFAULT 1,
     -- RFC 7636, S256
     code_challenge TEXT,
     expires_at TIMESTAMP NOT NULL,

@@ -226,6 +226,7 @@ impl TestService {
         let consent = Consent {
             application: Arc::clone(application),
             redirect_uri: callback_of(application),
+            redirect_uri_sent: true,
             scope: Scope::parse("read").expect("a scope"),
             challenge: None,
             device,

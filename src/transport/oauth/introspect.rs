@@ -1,0 +1,188 @@
+//! `POST /oauth2/introspect` (RFC 7662).
+//!
+//! Any confidential client may ask about any access token: that is what resource servers do. A refresh token is active
+//! only to the client that it was issued to, and to administrators: no resource server may take one for an access token.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+
+use super::client_auth::{Authorization, authenticate_confidential, authorization};
+use super::error::OAuthError;
+use super::form::{Form, Params};
+use super::set_no_store;
+use crate::domain::ids::{ApplicationId, UserId};
+use crate::domain::token::{Claims, TokenKind};
+use crate::service::Service;
+use crate::service::sign_in::RPC_SCOPE;
+use crate::service::verify::Verified;
+use crate::store::applications::ModelScheme;
+use crate::transport::http::AppState;
+
+#[derive(Serialize)]
+struct Active<'a> {
+    active: bool,
+    scope: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    /// RFC 6749 section 5.1; a refresh token has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    iat: i64,
+    sub: Subject<'a>,
+    iss: &'a str,
+    orest: Extension<'a>,
+}
+
+/// The user's id; for an application in its own name its `client_id`.
+enum Subject<'a> {
+    User(UserId),
+    Application(&'a str),
+}
+
+impl Serialize for Subject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::User(id) => serializer.collect_str(id),
+            Self::Application(client_id) => serializer.serialize_str(client_id),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Extension<'a> {
+    authorization_id: i64,
+    application: &'a str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_scheme: Option<Scheme<'a>>,
+}
+
+#[derive(Serialize)]
+struct Scheme<'a> {
+    name: &'a str,
+    model_limit: &'a str,
+    #[serde(serialize_with = "models")]
+    models: &'a [(String, String, Vec<String>)],
+}
+
+fn models<S: Serializer>(models: &[(String, String, Vec<String>)], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Model<'a> {
+        model: &'a str,
+        field_limit: &'a str,
+        fields: &'a [String],
+    }
+    let mut list = serializer.serialize_seq(Some(models.len()))?;
+    for (model, field_limit, fields) in models {
+        list.serialize_element(&Model { model, field_limit, fields })?;
+    }
+    list.end()
+}
+
+#[derive(Serialize)]
+struct Inactive {
+    active: bool,
+}
+
+/// Who asks.
+enum Asker {
+    /// A client.
+    Application(ApplicationId),
+    /// An administrator, by API key.
+    Administrator,
+}
+
+/// Says whether a token is good.
+pub async fn introspect(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    form: Result<Form, OAuthError>,
+) -> Result<Response, OAuthError> {
+    let Form(form) = form?;
+    let service = &state.service;
+    let asker = asker(service, &headers, &form).await?;
+    let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
+    let verdict = match service.verify_in_memory(token) {
+        Some(verdict) => verdict,
+        None => service.verify(token).await?,
+    };
+    let mut response = match verdict {
+        Ok(verified) if may_see(&asker, &verified) => {
+            let scheme = scheme_of(service, &verified).await?;
+            Json(describe(&verified, scheme.as_deref(), &state.settings.base_url)).into_response()
+        }
+        Ok(_) | Err(_) => Json(Inactive { active: false }).into_response(),
+    };
+    set_no_store(response.headers_mut());
+    Ok(response)
+}
+
+async fn asker(service: &Service, headers: &HeaderMap, form: &Params) -> Result<Asker, OAuthError> {
+    if let Some(Authorization::Bearer(key)) = authorization(headers)? {
+        let user = service.user_by_api_key(key, RPC_SCOPE).await?.ok_or(OAuthError::InvalidToken)?;
+        if !Service::actor(&user).is_orest_admin() {
+            return Err(OAuthError::InsufficientScope("this needs the group REST API Admin".into()));
+        }
+        return Ok(Asker::Administrator);
+    }
+    Ok(Asker::Application(authenticate_confidential(service, headers, form).await?.id))
+}
+
+fn may_see(asker: &Asker, verified: &Verified) -> bool {
+    match asker {
+        Asker::Administrator => true,
+        Asker::Application(id) => verified.kind == TokenKind::Access || *id == verified.application.id,
+    }
+}
+
+async fn scheme_of(service: &Service, verified: &Verified) -> Result<Option<Arc<ModelScheme>>, OAuthError> {
+    match verified.application.model_scheme {
+        Some(id) => Ok(Some(service.model_scheme(id).await?)),
+        None => Ok(None),
+    }
+}
+
+fn describe<'a>(verified: &'a Verified, scheme: Option<&'a ModelScheme>, issuer: &'a str) -> Active<'a> {
+    let application = &verified.application;
+    let claims = &verified.claims;
+    let (kind, token_type) = match verified.kind {
+        TokenKind::Access => ("access_token", Some("Bearer")),
+        TokenKind::Refresh => ("refresh_token", None),
+    };
+    Active {
+        active: true,
+        scope: &verified.scope,
+        client_id: &application.client_id,
+        username: verified.user.as_ref().map(|user| user.login.as_str()),
+        token_type,
+        exp: Some(claims.expires_at).filter(|at| *at != Claims::NEVER),
+        iat: claims.issued_at,
+        sub: match &verified.user {
+            Some(user) => Subject::User(user.id),
+            None => Subject::Application(&application.client_id),
+        },
+        iss: issuer,
+        orest: Extension {
+            authorization_id: claims.authorization.0,
+            application: &application.name,
+            kind,
+            device_id: verified.device.map(|device| device.0),
+            model_scheme: scheme.map(|scheme| Scheme {
+                name: &scheme.name,
+                model_limit: &scheme.model_limit,
+                models: &scheme.models,
+            }),
+        },
+    }
+}

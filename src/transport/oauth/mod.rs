@@ -1,0 +1,50 @@
+//! OAuth 2.0: RFC 6749 with 7009, 7636, 7662, 8414, 9207 and 9700.
+//!
+//! * [`token`], [`revoke`], [`introspect`]: for applications; [`client_auth`] finds out which one calls.
+//! * [`pages`]: for people: sign in, and let an application in.
+//! * [`forward_auth`]: for reverse proxies.
+//! * [`metadata`]: for whoever wants to know where all this is.
+//! * [`legacy`]: the paths, names and error codes of oREST 1.6.4.
+//!
+//! [`form`] reads what comes in, [`error`] renders what is refused. Nothing here decides: that is [`crate::service`]'s.
+
+pub mod client_auth;
+pub mod error;
+pub mod form;
+pub mod forward_auth;
+pub mod introspect;
+pub mod legacy;
+pub mod metadata;
+pub mod pages;
+pub mod revoke;
+pub mod token;
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::routing::{get, post};
+
+use super::http::AppState;
+
+/// `/oauth2/*`, `/.well-known/oauth-authorization-server`, `/web/login` and `/orestapi/*`.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/oauth2/token", post(token::token))
+        .route("/oauth2/revoke", post(revoke::revoke))
+        .route("/oauth2/introspect", post(introspect::introspect))
+        .route("/oauth2/auth", get(forward_auth::check))
+        .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
+        .merge(pages::router())
+        .merge(legacy::router())
+        .with_state(state)
+}
+
+/// What an answer with a token in it must carry (RFC 6749 section 5.1).
+fn set_no_store(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+/// Applications that run in a browser may read the answer. It depends on no cookie, so any of them may.
+fn set_readable_by_all(headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}

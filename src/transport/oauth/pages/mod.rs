@@ -1,0 +1,30 @@
+//! For people: sign in, sign out, and let an application in. Plain HTML that works without scripts and on a phone.
+
+pub mod authorize;
+pub mod cookies;
+pub mod csrf;
+pub mod logo;
+pub mod page;
+pub mod sign_in;
+pub mod user_agent;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::{get, post};
+
+use crate::transport::http::AppState;
+
+/// `/oauth2/authorize`, `/web/login`, and what they show.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/oauth2/authorize", get(authorize::show).post(authorize::decide))
+        .route("/web/login", get(sign_in::show).post(sign_in::sign_in))
+        .route("/oauth2/sign-out", post(sign_in::sign_out))
+        .route("/oauth2/logo/{client_id}", get(logo::logo))
+        .route("/oauth2/style.css", get(style))
+}
+
+async fn style() -> ([(header::HeaderName, &'static str); 2], &'static str) {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
+    (headers, include_str!("style.css"))
+}
