@@ -204,6 +204,9 @@ impl Orm {
         let context = match kwargs.remove("context") {
             None | Some(Value::Null | Value::Bool(false)) => Map::new(),
             Some(Value::Object(context)) => context,
+            Some(Value::String(_)) => {
+                return Err(OdooError::value("dictionary update sequence element #0 has length 1; 2 is required"));
+            }
             Some(other) => {
                 return Err(OdooError::type_error(format!("context must be a mapping, not {other}")));
             }

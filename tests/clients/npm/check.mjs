@@ -25,7 +25,7 @@ export async function rejects(what, promise, text = "") {
   try {
     check(what, false, { value: await promise });
   } catch (error) {
-    const said = [error.message, error.error, error.code].filter(Boolean).join(" ");
+    const said = [error.message, error.error, error.code, error.status].filter(Boolean).join(" ");
     check(what, said.includes(text), error);
   }
 }
