@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 
 use crate::search::fixture::{Fixture, PARTNER, now};
 
-const GOLDEN: &str = include_str!("../golden/odoo19-domains.jsonl");
+const ODOO_19: &str = include_str!("../golden/odoo19-domains.jsonl");
+const ODOO_14: &str = include_str!("../golden/odoo14-domains.jsonl");
 
 /// Exchanges that this engine does not answer, by line, with the reason. The same list is in tests/golden/README.md.
 const LEFT_OUT: &[(&str, &[u64])] = &[
@@ -102,16 +103,25 @@ fn same_error(error: &OdooError, expect: &Failure) -> bool {
 
 #[test]
 fn odoo_19_answers_are_ours() {
-    let mut fixture = Fixture::golden();
+    replay(&mut Fixture::golden(), ODOO_19, LEFT_OUT);
+}
+
+/// Where Odoo 14 answers as 19 does.
+#[test]
+fn odoo_14_answers_are_ours() {
+    replay(&mut Fixture::golden_14(), ODOO_14, &[]);
+}
+
+fn replay(fixture: &mut Fixture, golden: &str, left_out: &[(&str, &[u64])]) {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut differences = Vec::new();
-    for line in GOLDEN.lines() {
+    for line in golden.lines() {
         let exchange: Exchange = serde_json::from_str(line).unwrap();
-        if let Some((reason, _)) = LEFT_OUT.iter().find(|(_, lines)| lines.contains(&exchange.line)) {
+        if let Some((reason, _)) = left_out.iter().find(|(_, lines)| lines.contains(&exchange.line)) {
             *counts.entry(format!("left out: {reason}")).or_default() += 1;
             continue;
         }
-        let answer = exchange.replay(&mut fixture);
+        let answer = exchange.replay(fixture);
         let same = match (&answer, &exchange.error) {
             (Ok(result), None) => Some(result) == exchange.result.as_ref(),
             (Err(error), Some(expect)) => same_error(error, expect),

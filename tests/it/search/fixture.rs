@@ -102,6 +102,13 @@ impl Fixture {
         fixture.connection.batch_execute(GOLDEN_ROWS).unwrap();
         fixture
     }
+
+    /// The same for Odoo 14; `function` holds what was the city there.
+    pub fn golden_14() -> Self {
+        let mut fixture = Self::new();
+        fixture.connection.batch_execute(GOLDEN_14_ROWS).unwrap();
+        fixture
+    }
 }
 
 /// When the golden exchanges were recorded.
@@ -123,4 +130,19 @@ VALUES
     (34, 'Eve', 'Eve', '', 0, 0, 'contact', NULL, 1, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37'),
     (35, 'Frank', 'Frank', 'a_b', 0, 0, 'contact', NULL, 0, 'DS', '2026-11-20 09:40:37', '2026-11-20 09:40:37');
 INSERT INTO res_partner_category_rel VALUES (30, 1), (31, 1), (31, 2), (34, 3);
+";
+
+const GOLDEN_14_ROWS: &str = "
+INSERT INTO res_partner_category (id, name, complete_name, parent_id) VALUES (1, 'Tag A', 'Tag A', NULL), (2, 'Tag B', 'Tag A / Tag B', 1);
+INSERT INTO res_partner
+    (id, name, complete_name, ref, color, is_company, type, parent_id, active, function, date, create_date)
+VALUES
+    (7, 'Acme Corp', 'Acme Corp', 'AC-1', 1, 1, 'contact', NULL, 1, 'Springfield', '2020-01-15', '2026-11-20 10:06:00'),
+    (8, 'Ana Díaz', 'Acme Corp, Ana Díaz', 'AC_2', 2, 0, 'other', 7, 1, 'Madrid', '2020-01-31', '2026-11-20 10:06:00'),
+    (9, 'Bob 100%', 'Acme Corp, Bob 100%', 'AC%3', 4, 0, 'other', 8, 1, 'new york', '2020-02-01', '2026-11-20 10:06:00'),
+    (11, 'zed', 'zed', NULL, 8, 0, 'contact', NULL, 1, 'New York', '2021-02-10', '2026-11-20 10:06:00'),
+    (12, 'Archived Ltd', 'Archived Ltd', NULL, 0, 0, 'contact', NULL, 0, NULL, '2021-02-11', '2026-11-20 10:06:00'),
+    (13, 'Multi 1', 'Multi 1', NULL, 0, 0, 'contact', NULL, 1, NULL, NULL, '2026-11-20 10:06:00'),
+    (14, 'Multi 2', 'Multi 2', NULL, 0, 0, 'contact', NULL, 1, NULL, NULL, '2026-11-20 10:06:00');
+INSERT INTO res_partner_category_rel VALUES (7, 1);
 ";

@@ -2,7 +2,9 @@
 
 use diesel::connection::SimpleConnection;
 use orest::domain::user::Group;
-use orest::orm::field::{Field, Model};
+use orest::orm::eval::{self, MemoryRows};
+use orest::orm::field::{Field, Model, Storage};
+use orest::orm::filter::Filter;
 use orest::orm::order::Order;
 use orest::orm::registry::Registry;
 use orest::orm::resolve::ResolveContext;
@@ -101,8 +103,7 @@ fn every_field_can_be_searched_ordered_and_read() {
             if !field.is_x2many() && field.name != "display_name" {
                 let text = format!("{} desc", field.name);
                 let order = Order::parse_text(&text, model, &context).unwrap();
-                let query =
-                    Query { model, filter: orest::orm::filter::Filter::All, order, offset: 0, limit: None, now: now() };
+                let query = Query { model, filter: Filter::All, order, offset: 0, limit: None, now: now() };
                 assert_eq!(search(&mut connection, &query).unwrap().len(), all.len(), "{}: {text}", model.name);
             }
         }
@@ -183,4 +184,31 @@ fn rules_and_groups_reach_through_relations() {
         "odoo.exceptions.AccessError: You do not have enough rights to access the field \"group_ids\" on User \
          (res.users). Please contact your system administrator.\n\nOperation: read"
     );
+}
+
+#[test]
+fn models_in_memory_are_searched_alike() {
+    let registry = Registry::new();
+    let context = ResolveContext::unrestricted(&registry, now());
+    let rows = MemoryRows::new(&registry);
+    for model in registry.iter().filter(|model| matches!(model.storage, Storage::Memory(_))) {
+        let order = Order::of_model(model, &context).unwrap();
+        let all = eval::search(&rows, model, &Filter::All, &order, 0, None);
+        for field in model.fields() {
+            let comodel = field.comodel().map(|comodel| registry.get(comodel).expect(comodel));
+            // what is in the database can't be looked at from here
+            assert!(comodel.is_none_or(|comodel| comodel.table().is_none()), "{}.{}", model.name, field.name);
+            if field.column == orest::orm::field::Column::None && !field.is_x2many() {
+                continue;
+            }
+            for (operator, text) in Operator::ALL {
+                let Some(value) = value_for(field, operator) else { continue };
+                let leaf = SearchDomain::leaf(field.name, text, value);
+                let ids = [leaf.clone(), leaf.not()].map(|domain| {
+                    eval::search(&rows, model, &domain.resolve(model, &context).unwrap(), &order, 0, None)
+                });
+                assert_eq!(ids.concat().len(), all.len(), "{}.{} {text}", model.name, field.name);
+            }
+        }
+    }
 }
