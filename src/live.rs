@@ -86,7 +86,7 @@ pub struct FillTicket {
 
 /// A map whose entries come from the database, once each, and never older than the last change.
 struct Cache<K, V> {
-    entries: RwLock<HashMap<K, V>>,
+    entries: RwLock<HashMap<K, V, foldhash::fast::RandomState>>,
     changes: AtomicU64,
 }
 

@@ -24,7 +24,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::domain::revocation::{Channel, Revocation};
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp, unix};
-use crate::domain::token::{Claims, KeyRing, SealedToken, TokenKind};
+use crate::domain::token::{Claims, KeyRing, OpenError, SealedToken, TokenKind};
 use crate::domain::user::Actor;
 use crate::live::Live;
 use crate::store::Store;
@@ -105,6 +105,11 @@ impl Service {
     /// The sealing keys that are in force.
     pub fn keys(&self) -> Arc<KeyRing> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens a token with the keys that are in force, without taking hold of them.
+    fn open(&self, token: &str) -> Result<(TokenKind, Claims), OpenError> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).open(token)
     }
 
     /// Puts other sealing keys in force: after `orest keys rotate`.

@@ -68,7 +68,7 @@ impl Service {
     /// Checks a token.
     pub async fn verify(&self, token: &str) -> Result<Verdict, Error> {
         let now = self.unix_now();
-        let (kind, claims) = match self.keys().open(token) {
+        let (kind, claims) = match self.open(token) {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -81,7 +81,7 @@ impl Service {
     /// Checks a token without ever waiting: `None` when something must be read first.
     pub fn verify_in_memory(&self, token: &str) -> Option<Verdict> {
         let now = self.unix_now();
-        let (kind, claims) = match self.keys().open(token) {
+        let (kind, claims) = match self.open(token) {
             Ok(opened) => opened,
             Err(error) => return Some(Err(error.into())),
         };
