@@ -52,6 +52,7 @@ impl App {
         let ring = keys.load_or_create(entropy.as_ref(), clock.now())?;
         let store = Store::open(&config.database)?;
         let service = Service::start(store, ring, clock, entropy).await?;
+        service.ensure_shipped_actions().await?;
         Ok(Self { service, keys })
     }
 

@@ -24,6 +24,12 @@ pub const PREVIEW_ROWS_MAX: usize = 20;
 pub const REASON_CHARS_MAX: usize = 1_000;
 /// Bytes of a logo.
 pub const LOGO_BYTES_MAX: usize = 256 << 10;
+/// Seconds in which a code must be exchanged; the database says the same.
+pub const CODE_SECONDS_MAX: i64 = 3_600;
+/// Days for which a used code is kept.
+pub const CODE_RETAIN_DAYS_MAX: i64 = 3_650;
+/// Seconds that an access token lives.
+pub const ACCESS_TOKEN_SECONDS_MAX: i64 = 365 * 24 * 3_600;
 /// Characters of a password that is checked or set.
 pub const PASSWORD_CHARS_MAX: usize = 1_024;
 /// How long a request may take.

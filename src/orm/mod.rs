@@ -9,6 +9,7 @@
 
 pub mod arguments;
 pub mod call;
+pub mod convert;
 pub mod error;
 pub mod eval;
 pub mod external_ids;

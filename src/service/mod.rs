@@ -11,6 +11,7 @@ pub mod error;
 pub mod housekeeping;
 pub mod issue;
 pub mod passwords;
+pub mod records;
 pub mod refresh;
 pub mod revoke;
 pub mod sign_in;

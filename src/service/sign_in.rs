@@ -328,6 +328,6 @@ impl Service {
             .map_err(|_| Error::Internal)??;
         let context = Context { channel: Channel::PasswordChange, ..context.clone() };
         let service = self.clone();
-        self.store.write(move |tx| service.set_password_in(tx, &context, user, &hash)).await
+        self.store.write(move |tx| service.set_password_in(tx, &context, user, Some(&hash))).await
     }
 }

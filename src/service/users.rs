@@ -11,16 +11,16 @@ use crate::domain::selection::Selection;
 use crate::store::{Tx, authorizations, sessions, users};
 
 impl Service {
-    /// Stores a new password's hash in this transaction, ends the user's sessions, and revokes what acts for him.
+    /// Stores a new password's hash, or none, in this transaction, ends the user's sessions, and revokes what acts for him.
     pub(crate) fn set_password_in(
         &self,
         tx: &mut Tx<'_>,
         context: &Context,
         user: UserId,
-        hash: &str,
+        hash: Option<&str>,
     ) -> Result<(), Error> {
         let missing = Error::NotFound { model: "res.users", id: user.0 };
-        if !users::set_password(tx.connection, user, Some(hash), context.actor.user, self.now())? {
+        if !users::set_password(tx.connection, user, hash, context.actor.user, self.now())? {
             return Err(missing);
         }
         sessions::delete_of(tx.connection, user)?;

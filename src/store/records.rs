@@ -88,6 +88,34 @@ pub fn replace_links(
     Ok(())
 }
 
+/// The links of a record in the relation table of a many2many.
+pub fn links(
+    connection: &mut Connection,
+    relation: &'static str,
+    own: &'static str,
+    other: &'static str,
+    id: i64,
+) -> Result<BTreeSet<i64>, StoreError> {
+    let mut sql = Sql::new();
+    sql.text("SELECT ").identifier(other).text(" FROM ").identifier(relation).text(" WHERE ").identifier(own);
+    sql.text(" = ").value(SqlValue::Integer(id));
+    let found: Vec<i64> = sql.returning::<BigInt>().load(connection)?;
+    Ok(found.into_iter().collect())
+}
+
+/// The row whose text column has this value.
+pub fn find_by_text(
+    connection: &mut Connection,
+    table: &'static str,
+    column: &'static str,
+    text: &str,
+) -> Result<Option<i64>, StoreError> {
+    let mut sql = Sql::new();
+    sql.text("SELECT ").identifier("id").text(" FROM ").identifier(table).text(" WHERE ").identifier(column);
+    sql.text(" = ").value(SqlValue::Text(text.to_owned()));
+    Ok(sql.returning::<BigInt>().get_result(connection).optional()?)
+}
+
 /// Those of the ids that have a row.
 pub fn exists(connection: &mut Connection, table: &'static str, ids: &[i64]) -> Result<BTreeSet<i64>, StoreError> {
     let mut sql = Sql::new();

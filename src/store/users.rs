@@ -147,6 +147,15 @@ pub fn count(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(user::table.count().get_result(connection)?)
 }
 
+/// How many users are enabled, confirmed and in this group by name.
+pub fn count_acting_in(connection: &mut Connection, group: Group) -> Result<i64, StoreError> {
+    Ok(membership::table
+        .inner_join(user::table.on(user::id.eq(membership::uid)))
+        .filter(membership::gid.eq(group.id()).and(user::active.eq(true)).and(user::state.eq("confirmed")))
+        .count()
+        .get_result(connection)?)
+}
+
 /// Stores the hash of a new password; `None`: no sign-in by password.
 pub fn set_password(
     connection: &mut Connection,

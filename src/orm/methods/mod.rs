@@ -1,5 +1,6 @@
 //! The methods that can be called from outside, by what they do.
 
+mod actions;
 mod fields;
 mod reading;
 mod technical;
@@ -9,7 +10,8 @@ use super::call::Method;
 
 /// Every method. A model's own stands before the one that all models have.
 pub fn all() -> impl Iterator<Item = &'static Method> {
-    writing::METHODS.iter().chain(reading::METHODS).chain(fields::METHODS).chain(technical::METHODS)
+    let own = actions::METHODS.iter();
+    own.chain(writing::METHODS).chain(reading::METHODS).chain(fields::METHODS).chain(technical::METHODS)
 }
 
 /// Methods that Odoo 19 has but does not let callers reach.

@@ -1,0 +1,185 @@
+//! Acts on records that are more than a change of columns: disabling, ending sessions, revoking devices and codes, secrets.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::change::Change;
+use super::users::managers_only;
+use super::{RecordError, Records};
+use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
+use crate::domain::revocation::{Channel, Receipt};
+use crate::domain::secret::Secret;
+use crate::domain::selection::Selection;
+use crate::limits;
+use crate::orm::error::OdooError;
+use crate::orm::field::Model;
+use crate::orm::models::{application, authorization, device, users as users_model};
+use crate::orm::rights::{Operation, check_model};
+use crate::service::revoke::RevokeOptions;
+use crate::service::{Context, Error};
+use crate::store::authorizations::{self, Owner};
+use crate::store::read::{self, ReadField};
+use crate::store::{applications, codes, devices, sessions, users};
+
+const USERS: &Model = &users_model::USERS;
+const DEVICE: &Model = &device::DEVICE;
+const CODE: &Model = &authorization::AUTHORIZATION_CODE;
+const APPLICATION: &Model = &application::APPLICATION;
+
+impl Records {
+    /// Disables users: they can't sign in, their sessions end, and all that acts for them is revoked for good.
+    pub async fn disable_users(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
+        check_reasons(&options)?;
+        self.change(move |change| {
+            change.check_user_managing(&ids)?;
+            change.check_not_self(&ids)?;
+            let records = change.records;
+            let context = Context { channel: Channel::UserDisable, ..records.context.clone() };
+            let mut receipts = Vec::with_capacity(ids.len());
+            for id in ids.iter().copied().map(UserId) {
+                let user = users::find(change.tx.connection, id)?;
+                if let Some(user) = user.filter(|user| user.pending) {
+                    return Err(OdooError::user(format!(
+                        "{} is pending: only a confirmed user can be disabled.",
+                        user.name
+                    ))
+                    .into());
+                }
+                users::set_active(change.tx.connection, id, false, change.now)?;
+                sessions::delete_of(change.tx.connection, id)?;
+                receipts.push(records.service.revoke_all_of_in(change.tx, &context, id, &options)?);
+            }
+            change.after_user(&ids, &crate::orm::convert::Values::default())?;
+            Ok(receipts)
+        })
+        .await
+    }
+
+    /// Enables users; what was revoked when they were disabled stays so.
+    pub async fn enable_users(&self, ids: Vec<i64>) -> Result<(), RecordError> {
+        self.change(move |change| {
+            change.check_user_managing(&ids)?;
+            if ids.contains(&1) {
+                return Err(OdooError::user("You cannot activate the superuser.").into());
+            }
+            for id in &ids {
+                users::set_active(change.tx.connection, UserId(*id), true, change.now)?;
+            }
+            change.after_user(&ids, &crate::orm::convert::Values::default())
+        })
+        .await
+    }
+
+    /// Ends users' sessions and revokes all that acts for them: their own, or anybody's by who manages users or the
+    /// oREST records. They may sign in anew.
+    pub async fn revoke_sessions(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
+        check_reasons(&options)?;
+        self.change(move |change| {
+            check_model(change.actor(), USERS, Operation::Read)?;
+            change.check_records(USERS, &ids, Operation::Read)?;
+            let records = change.records;
+            let mut receipts = Vec::with_capacity(ids.len());
+            for id in ids.iter().copied().map(UserId) {
+                sessions::delete_of(change.tx.connection, id)?;
+                receipts.push(records.service.revoke_all_of_in(change.tx, &records.context, id, &options)?);
+            }
+            Ok(receipts)
+        })
+        .await
+    }
+
+    /// Revokes devices and what was let in from each.
+    pub async fn revoke_devices(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
+        check_reasons(&options)?;
+        self.change(move |change| {
+            check_model(change.actor(), DEVICE, Operation::Write)?;
+            change.check_records(DEVICE, &ids, Operation::Write)?;
+            devices::set_revoked(change.tx.connection, &ids, Some(change.now))?;
+            let records = change.records;
+            let context = Context { channel: Channel::DeviceRevoke, ..records.context.clone() };
+            let mut receipts = Vec::with_capacity(ids.len());
+            for id in ids.iter().copied().map(DeviceId) {
+                let found = authorizations::list_ids(change.tx.connection, Owner::Device(id), 0)?;
+                let set = found.into_iter().filter_map(|id| AuthorizationId(id).bit()).collect();
+                let service = &records.service;
+                receipts.push(service.revoke_in(change.tx, &context, &Selection::Device(id), set, &options)?);
+                let live = Arc::clone(&service.live);
+                change.tx.after_commit(move || live.forget_device(id));
+            }
+            Ok(receipts)
+        })
+        .await
+    }
+
+    /// Deactivates all codes of the authorizations that these codes belong to. Says how many were active.
+    pub async fn revoke_codes(&self, ids: Vec<i64>) -> Result<usize, RecordError> {
+        self.change(move |change| {
+            check_model(change.actor(), CODE, Operation::Read)?;
+            change.check_records(CODE, &ids, Operation::Read)?;
+            let field = CODE.field("authorization_id").expect("a code is an authorization's");
+            let read = [ReadField { field, related: None }];
+            let rows = read::read(change.tx.connection, CODE, &ids, &read, change.now)?;
+            let owners: Vec<i64> =
+                rows.iter().filter_map(|row| row.get("authorization_id").and_then(Value::as_i64)).collect();
+            Ok(codes::deactivate_of(change.tx.connection, &owners, change.now)?)
+        })
+        .await
+    }
+
+    /// Gives an application a new secret, in place of the one that it had; public before, it is confidential then. The
+    /// `client_id` and the secret, which is shown this once.
+    pub async fn generate_client_secret(&self, id: i64) -> Result<(String, Secret), RecordError> {
+        let secret = Secret::generate(self.service.entropy.as_ref(), "orcs_", 32);
+        let hash = secret.hash();
+        let client_id = self
+            .change(move |change| {
+                change.check_application(&[id])?;
+                applications::set_secret(change.tx.connection, ApplicationId(id), Some(&hash))?;
+                change.records.service.applications_changed_in(change.tx);
+                let found = applications::find(change.tx.connection, ApplicationId(id))?;
+                found
+                    .map(|application| application.client_id)
+                    .ok_or_else(|| Error::NotFound { model: APPLICATION.name, id }.into())
+            })
+            .await?;
+        Ok((client_id, secret))
+    }
+
+    /// Takes the secrets of applications away: they are public from then on.
+    pub async fn make_public(&self, ids: Vec<i64>) -> Result<(), RecordError> {
+        self.change(move |change| {
+            change.check_application(&ids)?;
+            for id in ids {
+                applications::set_secret(change.tx.connection, ApplicationId(id), None)?;
+            }
+            change.records.service.applications_changed_in(change.tx);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Change<'_, '_> {
+    fn check_user_managing(&mut self, ids: &[i64]) -> Result<(), RecordError> {
+        if !self.is_user_manager() {
+            return Err(managers_only().into());
+        }
+        self.check_records(USERS, ids, Operation::Write)?;
+        ids.iter().try_for_each(|id| self.check_rank(*id))
+    }
+
+    fn check_application(&mut self, ids: &[i64]) -> Result<(), RecordError> {
+        check_model(self.actor(), APPLICATION, Operation::Write)?;
+        self.check_records(APPLICATION, ids, Operation::Write)
+    }
+}
+
+fn check_reasons(options: &RevokeOptions) -> Result<(), Error> {
+    let too_long = |reason: &String| reason.chars().count() > limits::REASON_CHARS_MAX;
+    if [&options.reason_admin, &options.reason_user].into_iter().flatten().any(too_long) {
+        let message = format!("a reason has at most {} characters", limits::REASON_CHARS_MAX);
+        return Err(Error::invalid("reason", message));
+    }
+    Ok(())
+}

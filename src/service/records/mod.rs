@@ -1,0 +1,161 @@
+//! Making, changing and deleting records of any model with a table, each call in one transaction, with the rights of the
+//! caller checked inside it. What a model adds to that stands in a file of its own here.
+//!
+//! # To add a rule for a model
+//! An arm in [`Change::before_create`], [`Change::before_write`], [`Change::before_unlink`] or [`Change::after`].
+
+mod actions;
+mod acts;
+mod applications;
+mod change;
+mod hooks;
+mod links;
+mod rights;
+mod users;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use actions::{ActionName, BUILT_IN, BuiltIn, ServerAction};
+use change::Change;
+
+use super::{Context, Error, Service};
+use crate::domain::revocation::Channel;
+use crate::orm::convert::{FieldValue, Secret, Values};
+use crate::orm::error::OdooError;
+use crate::orm::field::Model;
+use crate::orm::registry::Registry;
+use crate::orm::rights::{Operation, check_model};
+use crate::store::read::{self, ReadField};
+use crate::store::{StoreError, Tx};
+
+/// Why a change was not made. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// In Odoo's own words.
+    #[error(transparent)]
+    Odoo(#[from] OdooError),
+    /// In the service's.
+    #[error(transparent)]
+    Service(#[from] Error),
+    /// The database refused or did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl RecordError {
+    /// The exception that Odoo would raise; `uid` is the caller.
+    pub fn into_odoo(self, uid: i64) -> OdooError {
+        match self {
+            Self::Odoo(error) => error,
+            // What a person does wrong with a password is no broken constraint.
+            Self::Service(Error::Invalid { field: "password", message }) => OdooError::user(message),
+            Self::Service(error) => OdooError::of_service(&error, uid),
+            Self::Store(error) => OdooError::of_service(&error.into(), uid),
+        }
+    }
+}
+
+/// The records, as one caller may change them.
+#[derive(Clone)]
+pub struct Records {
+    service: Service,
+    registry: Arc<Registry>,
+    context: Context,
+}
+
+impl Records {
+    /// For this caller.
+    pub const fn new(service: Service, registry: Arc<Registry>, context: Context) -> Self {
+        Self { service, registry, context }
+    }
+
+    /// The same caller through another door.
+    pub fn through(&self, channel: Channel) -> Self {
+        let context = Context { channel, ..self.context.clone() };
+        Self { context, ..self.clone() }
+    }
+
+    /// Makes records, all or none. Gives their ids.
+    pub async fn create(&self, model: &'static Model, values: Vec<Values>) -> Result<Vec<i64>, RecordError> {
+        let mut prepared = Vec::with_capacity(values.len());
+        for values in values {
+            prepared.push(self.hash_secrets(values).await?);
+        }
+        self.change(move |change| prepared.into_iter().map(|values| change.create(model, values)).collect()).await
+    }
+
+    /// Changes records, all or none.
+    pub async fn write(&self, model: &'static Model, ids: Vec<i64>, values: Values) -> Result<(), RecordError> {
+        let values = self.hash_secrets(values).await?;
+        self.change(move |change| change.write(model, &ids, values)).await
+    }
+
+    /// Deletes records, all or none.
+    pub async fn unlink(&self, model: &'static Model, ids: Vec<i64>) -> Result<(), RecordError> {
+        self.change(move |change| change.unlink(model, &ids)).await
+    }
+
+    /// Makes copies, with `values` in place of what is copied. Gives their ids.
+    pub async fn copy(&self, model: &'static Model, ids: Vec<i64>, values: Values) -> Result<Vec<i64>, RecordError> {
+        let values = self.hash_secrets(values).await?;
+        self.change(move |change| ids.iter().map(|id| change.copy(model, *id, values.clone())).collect()).await
+    }
+
+    /// Whether the caller may do this to each of these records, which must be there.
+    pub async fn check(&self, model: &'static Model, ids: Vec<i64>, operation: Operation) -> Result<(), RecordError> {
+        check_model(&self.context.actor, model, operation)?;
+        let (registry, actor, now) = (Arc::clone(&self.registry), self.context.actor.clone(), self.service.now());
+        self.service
+            .store
+            .read(move |connection| rights::check_records(connection, &registry, &actor, model, &ids, operation, now))
+            .await
+    }
+
+    /// Whether each of these records, which must be there, is active.
+    pub async fn read_active(&self, model: &'static Model, ids: Vec<i64>) -> Result<Vec<(i64, bool)>, RecordError> {
+        let Some(field) = model.field("active") else {
+            return Err(OdooError::value(format!("Invalid field 'active' in '{}'", model.name)).into());
+        };
+        self.check(model, ids.clone(), Operation::Write).await?;
+        let now = self.service.now();
+        let rows = self
+            .service
+            .store
+            .read(move |connection| {
+                let fields = [ReadField { field, related: None }];
+                read::read(connection, model, &ids, &fields, now)
+            })
+            .await?;
+        let active = |row: &Map<String, Value>| Some((row.get("id")?.as_i64()?, row.get("active")?.as_bool()?));
+        Ok(rows.iter().filter_map(active).collect())
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, RecordError> + Send + 'static,
+    ) -> Result<T, RecordError> {
+        let records = self.clone();
+        self.service.store.write(move |tx: &mut Tx<'_>| work(&mut Change::new(&records, tx))).await
+    }
+
+    /// Passwords are hashed before the transaction: it takes long, and everybody else's writes would wait.
+    async fn hash_secrets(&self, mut values: Values) -> Result<Values, RecordError> {
+        let clear: Vec<_> = values
+            .iter()
+            .filter_map(|(field, value)| match value {
+                FieldValue::Secret(secret) if !secret.0.is_empty() => Some((field, secret.0.clone())),
+                _ => None,
+            })
+            .collect();
+        for (field, clear) in clear {
+            let entropy = Arc::clone(&self.service.entropy);
+            let hash = tokio::task::spawn_blocking(move || super::passwords::hash_new(entropy.as_ref(), &clear))
+                .await
+                .map_err(|_| Error::Internal)??;
+            values.set(field, FieldValue::Secret(Secret(hash)));
+        }
+        Ok(values)
+    }
+}

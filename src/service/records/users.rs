@@ -1,0 +1,237 @@
+//! Users: who may change whom, and what a change does to what acts for them.
+
+use super::RecordError;
+use super::change::Change;
+use crate::domain::ids::UserId;
+use crate::domain::revocation::Channel;
+use crate::domain::user::Group;
+use crate::orm::convert::{Command, FieldValue, Values};
+use crate::orm::error::OdooError;
+use crate::orm::field::{Kind, Model};
+use crate::orm::search_domain::SearchDomain;
+use crate::service::Context;
+use crate::service::revoke::RevokeOptions;
+use crate::store::records::{self, SqlValue};
+use crate::store::{sessions, users};
+
+/// What everybody may change of himself.
+const OWN_FIELDS: &[&str] = &["name", "email", "lang", "tz"];
+/// Groups that nobody gives, takes, or acts against who does not hold them himself.
+const POWERS: [Group; 3] = [Group::System, Group::ErpManager, Group::OrestAdmin];
+/// `__system__` and `admin`, which Odoo itself relies on.
+const SUPERUSER: i64 = 1;
+const ADMIN: i64 = 2;
+
+const NO_OWN_END: &str = "You cannot deactivate the user you're currently logged in as.";
+
+impl Change<'_, '_> {
+    pub(super) fn is_user_manager(&self) -> bool {
+        self.actor().groups.contains(Group::ErpManager)
+    }
+
+    fn is_self(&self, id: i64) -> bool {
+        self.actor().user == Some(UserId(id))
+    }
+
+    /// A plain user changes some things of himself and nothing of others.
+    pub(super) fn check_self_service(&self, ids: &[i64], values: &Values) -> Result<(), OdooError> {
+        let harmless = values.fields().all(|field| OWN_FIELDS.contains(&field.name));
+        if self.is_user_manager() || (harmless && ids.iter().all(|id| self.is_self(*id))) {
+            return Ok(());
+        }
+        Err(managers_only())
+    }
+
+    /// Nobody acts against, or in the name of, a user who may do what he may not.
+    pub(super) fn check_rank(&mut self, id: i64) -> Result<(), RecordError> {
+        if self.actor().is_system() || self.is_self(id) {
+            return Ok(());
+        }
+        let Some(user) = users::find(self.tx.connection, UserId(id))? else { return Ok(()) };
+        let above = |group: &Group| user.groups.contains(*group) && !self.actor().groups.contains(*group);
+        match POWERS.into_iter().find(above) {
+            Some(group) => Err(OdooError::access(format!(
+                "{} is in the group '{}' and you are not: ask somebody who is.",
+                user.name,
+                group.label()
+            ))
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn check_not_self(&self, ids: &[i64]) -> Result<(), OdooError> {
+        if ids.iter().any(|id| self.is_self(*id)) { Err(OdooError::user(NO_OWN_END)) } else { Ok(()) }
+    }
+
+    pub(super) fn before_user_create(&mut self, model: &'static Model, values: &mut Values) -> Result<(), RecordError> {
+        let groups = model.field("group_ids").expect("users have groups");
+        if !values.has(groups.name) {
+            values.set(groups, FieldValue::Links(vec![Command::Set(vec![Group::User.id()])]));
+        }
+        self.check_user_values(model, None, values)
+    }
+
+    pub(super) fn before_user_write(
+        &mut self,
+        model: &'static Model,
+        ids: &[i64],
+        values: &mut Values,
+    ) -> Result<(), RecordError> {
+        for id in ids {
+            self.check_rank(*id)?;
+            self.check_user_values(model, Some(*id), values)?;
+        }
+        match values.boolean("active") {
+            Some(false) => self.check_not_self(ids)?,
+            Some(true) if ids.contains(&SUPERUSER) => {
+                return Err(OdooError::user("You cannot activate the superuser.").into());
+            }
+            _ => {}
+        }
+        if let Some(Some("pending")) = values.text("state") {
+            self.check_not_self(ids)?;
+        }
+        if let Some(Some(login)) = values.text("login") {
+            let login = login.to_owned();
+            for id in ids {
+                self.rename(*id, &login)?;
+            }
+        }
+        if let Some(FieldValue::Secret(hash)) = values.take("password") {
+            let hash = Some(hash.0).filter(|hash| !hash.is_empty());
+            let records = self.records;
+            let context = Context { channel: Channel::PasswordChange, ..records.context.clone() };
+            for id in ids {
+                records.service.set_password_in(self.tx, &context, UserId(*id), hash.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_user_values(
+        &mut self,
+        model: &'static Model,
+        id: Option<i64>,
+        values: &mut Values,
+    ) -> Result<(), RecordError> {
+        if matches!(values.text("login"), Some(Some(login)) if login.trim().is_empty()) {
+            return Err(OdooError::validation("A user needs a login.").into());
+        }
+        if values.text("lang") == Some(None) {
+            let lang = model.field("lang").expect("users have a language");
+            values.set(lang, FieldValue::Column(SqlValue::Text("en_US".to_owned())));
+        }
+        let groups = model.field("group_ids").expect("users have groups");
+        let Some(commands) = values.links(groups.name).map(<[Command]>::to_vec) else { return Ok(()) };
+        let Kind::Many2many { model: comodel, .. } = groups.kind else { return Ok(()) };
+        let before = match id {
+            Some(id) => self.linked(groups, id)?,
+            None => std::collections::BTreeSet::new(),
+        };
+        let after = self.resolve_links(model, groups, comodel, before.clone(), &commands)?;
+        let foreign = |group: &&Group| !self.actor().groups.contains(**group);
+        let changed = |group: &&Group| before.contains(&group.id()) != after.contains(&group.id());
+        match POWERS.iter().filter(changed).find(foreign) {
+            Some(group) if !self.actor().is_system() => Err(OdooError::access(format!(
+                "You can't change who is in the group '{}', because you are not in it.",
+                group.label()
+            ))
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Under another login nobody goes on who signed in under the old one.
+    fn rename(&mut self, id: i64, login: &str) -> Result<(), RecordError> {
+        let Some(user) = users::find(self.tx.connection, UserId(id))? else { return Ok(()) };
+        if user.login == login {
+            return Ok(());
+        }
+        sessions::delete_of(self.tx.connection, UserId(id))?;
+        let own = SearchDomain::leaf("user_id", "=", id.into()).and(SearchDomain::leaf(
+            "provider",
+            "=",
+            "local-userpass".into(),
+        ));
+        let identities = self.find(self.model("orest.identity")?, &own)?;
+        let subject = [("subject", SqlValue::Text(login.to_owned()))];
+        records::update(self.tx.connection, "orest_identity", &identities, &subject)
+            .map_err(|error| self.refused(error))?;
+        Ok(())
+    }
+
+    pub(super) fn before_user_unlink(&mut self, ids: &[i64]) -> Result<(), RecordError> {
+        if ids.contains(&SUPERUSER) {
+            return Err(OdooError::user(
+                "You can not remove the admin user as it is used internally for resources created by Odoo \
+                 (updates, module installation, ...)",
+            )
+            .into());
+        }
+        if ids.contains(&ADMIN) {
+            return Err(OdooError::user(
+                "You cannot delete the admin user because it is utilized in various places \
+                 (such as security configurations,...). Instead, archive it.",
+            )
+            .into());
+        }
+        if ids.iter().any(|id| self.is_self(*id)) {
+            return Err(OdooError::user("You cannot delete the user you're currently logged in as.").into());
+        }
+        let records = self.records;
+        let context = Context { channel: Channel::UserDelete, ..records.context.clone() };
+        for id in ids {
+            self.check_rank(*id)?;
+            let options =
+                RevokeOptions { reason_user: Some("the user was deleted".to_owned()), ..RevokeOptions::default() };
+            records.service.revoke_all_of_in(self.tx, &context, UserId(*id), &options)?;
+        }
+        // Those that acted for him act for nobody now.
+        records.service.applications_changed_in(self.tx);
+        Ok(())
+    }
+
+    pub(super) fn after_user(&mut self, ids: &[i64], values: &Values) -> Result<(), RecordError> {
+        let service = &self.records.service;
+        for id in ids {
+            service.user_changed_in(self.tx, UserId(*id));
+        }
+        // A new user: his password came in with the row, and he signs in with it.
+        if let ([id], Some(FieldValue::Secret(hash)), Some(Some(login))) =
+            (ids, values.get("password"), values.text("login"))
+            && !hash.0.is_empty()
+        {
+            users::set_password(self.tx.connection, UserId(*id), Some(&hash.0), self.actor().user, self.now)?;
+            users::insert_identity(self.tx.connection, UserId(*id), "local-userpass", login, self.now)
+                .map_err(|error| self.refused(error))?;
+        }
+        if users::count_acting_in(self.tx.connection, Group::System)? == 0 {
+            return Err(OdooError::validation("You must have at least an administrator user.").into());
+        }
+        Ok(())
+    }
+
+    /// Who an identity signs in must be somebody whom the caller may change.
+    pub(super) fn before_identity(&mut self, ids: &[i64], values: &Values) -> Result<(), RecordError> {
+        let field = self.model("orest.identity")?.field("user_id").expect("an identity is somebody's");
+        let read = [crate::store::read::ReadField { field, related: None }];
+        let model = self.model("orest.identity")?;
+        let rows = crate::store::read::read(self.tx.connection, model, ids, &read, self.now)?;
+        let of_rows = rows.iter().filter_map(|row| row.get("user_id").and_then(serde_json::Value::as_i64));
+        for id in of_rows.chain(values.integer("user_id").flatten()) {
+            self.check_rank(id)?;
+        }
+        Ok(())
+    }
+}
+
+/// What somebody is told who may not change users.
+pub(super) fn managers_only() -> OdooError {
+    OdooError::access(format!(
+        "You are not allowed to modify 'User' (res.users) records.\n\n\
+         This operation is allowed for the following groups:\n\t- {}\n\n\
+         Contact your administrator to request access if necessary.",
+        Group::ErpManager.label()
+    ))
+}
