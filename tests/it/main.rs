@@ -6,3 +6,4 @@ mod reading;
 mod rules;
 mod search;
 mod support;
+mod writing;
