@@ -3,6 +3,8 @@
 
 mod golden_domains;
 mod reading;
+mod odoo;
+mod rpc;
 mod rules;
 mod search;
 mod support;

@@ -148,3 +148,79 @@ fn members(name: &str, message: &str, arguments: &[Value]) -> Value {
         "debug": format!("{name}: {message}\n"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::service::Error;
+
+    /// The whole table, so that a new line shows in review.
+    #[test]
+    fn every_exception_and_every_refusal() {
+        let exceptions = [
+            Exception::UserError,
+            Exception::ValidationError,
+            Exception::AccessError,
+            Exception::AccessDenied,
+            Exception::MissingError,
+            Exception::ValueError,
+            Exception::TypeError,
+            Exception::KeyError,
+            Exception::IndexError,
+            Exception::AttributeError,
+            Exception::NameError,
+            Exception::AssertionError,
+            Exception::Exception,
+            Exception::OperationalError,
+            Exception::UnknownDatabase,
+            Exception::InvalidTextRepresentation,
+            Exception::NumericValueOutOfRange,
+            Exception::NotFound,
+            Exception::SessionExpired,
+            Exception::MissingActionError,
+            Exception::UnprocessableEntity,
+        ];
+        let mut table = String::from("exception | envelope: status code message | JSON-2: status\n");
+        for exception in exceptions {
+            let error = OdooError::new(exception, "text");
+            let object = object(&error);
+            let _ = writeln!(
+                table,
+                "{} | {} {} {} | {}",
+                exception.name(),
+                envelope_status(&error).as_u16(),
+                object.code(),
+                object.message(),
+                json2_status(exception).as_u16()
+            );
+        }
+        table.push_str("\nrefusal | exception: message | typed RPC: code message data\n");
+        let refusals = [
+            Error::Unauthenticated,
+            Error::Forbidden("only an administrator may".to_owned()),
+            Error::NotFound { model: "orest.authorization", id: 9 },
+            Error::invalid("name", "a name is needed"),
+            Error::Conflict("it has changed".to_owned()),
+            Error::RateLimited { retry_after: Duration::from_secs(60) },
+            Error::Unavailable,
+            Error::Internal,
+        ];
+        for refusal in refusals {
+            let error = OdooError::of_service(&refusal, 2);
+            let typed = crate::transport::rpc::error::object(&refusal);
+            let _ = writeln!(
+                table,
+                "{refusal:?} | {}: {:?} | {} {} {}",
+                error.exception.name(),
+                error.message,
+                typed.code(),
+                typed.message(),
+                typed.data().map_or("-", |data| data.get())
+            );
+        }
+        insta::assert_snapshot!(table);
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! What is in it was made by the service itself: users, two applications, two devices, and authorizations in every state.
 
+pub mod http;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;

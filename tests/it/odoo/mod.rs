@@ -1,0 +1,6 @@
+//! Odoo's doors, through the router.
+
+mod envelope;
+mod hostile;
+mod json2;
+mod sessions;
