@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod golden_domains;
-mod reading;
 mod odoo;
+mod reading;
 mod rpc;
 mod rules;
 mod search;
