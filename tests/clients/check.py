@@ -36,7 +36,8 @@ def raises(what, exception, call, *args, text="", **kwargs):
 
 
 def finish():
-    """Ends the script: exit code 1 if a check failed."""
+    """Ends the script: exit code 1 if a check failed. The last line tells that it got this far."""
+    print("# done", flush=True)
     sys.exit(1 if _failed else 0)
 
 

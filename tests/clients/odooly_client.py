@@ -29,10 +29,10 @@ def look_around(name, client):
     application.unlink()
     equal(f"{name}: unlink", env["orest.application"].search([f"name = Odooly {name}"]).ids, [])
     target = env["orest.authorization"].search(["state = live", "user_id.login not in ('admin', 'alice', 'bob')"], limit=2)
-    target.action_revoke_tokens()
-    target.refresh()
-    equal(f"{name}: action_revoke_tokens", set(target.state), {"revoked"})
-    raises(f"{name}: an unknown field", odooly.ServerError, env["orest.authorization"].search, ["nope = 1"], text="nope")
+    ids = target.ids  # a search is not carried out before it must be, and then anew each time
+    env["orest.authorization"].browse(ids).action_revoke_tokens()
+    equal(f"{name}: action_revoke_tokens", set(env["orest.authorization"].browse(ids).state), {"revoked"})
+    raises(f"{name}: an unknown field", odooly.ServerError, lambda: env["orest.authorization"].search(["nope = 1"]).ids, text="nope")
 
 
 look_around("session", odooly.Client(demo["url"], db=demo["database"], user="admin", password=password))

@@ -30,8 +30,9 @@ export async function rejects(what, promise, text = "") {
   }
 }
 
-/** Ends the script: exit code 1 if a check failed. */
+/** Ends the script: exit code 1 if a check failed. The last line tells that it got this far. */
 export function finish() {
+  console.log("# done");
   process.exitCode = failed ? 1 : 0;
 }
 

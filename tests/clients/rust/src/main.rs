@@ -92,5 +92,6 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let missing = odoo.execute(model, "action_revoke_tokens", jvec![[999_999_999]]).send();
     checks.fails("a missing record", missing, "Record does not exist or has been deleted.");
 
+    println!("# done");
     Ok(if checks.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
