@@ -11,7 +11,7 @@ import sys
 import unittest
 from urllib.parse import urlsplit
 
-MODULES = ("init", "login", "tools", "error", "req_json", "timeout", "execute", "execute_kw", "session", "logging", "env")
+MODULES = ("init", "login", "tools", "error", "req_json", "execute", "execute_kw", "session", "env")
 OUT = {"test_env_registry", "test_env_ref", "test_env_contains"}
 
 

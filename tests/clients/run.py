@@ -30,7 +30,7 @@ WITH_SERVER = {
     "authlib": "authlib_client.py",
     "openid-client": "openid_client.mjs",
 }
-WITH_BINARY = {"main-job": "main_job.py", "kill": "kill.py"}
+WITH_BINARY = {"golden": "golden.py", "main-job": "main_job.py", "kill": "kill.py"}
 
 
 def command_of(name, options):

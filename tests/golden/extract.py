@@ -33,7 +33,7 @@ FILES = {
         "out": {29: LANGUAGES, 30: MASTER, 41: WEB_CLIENT, 46: WEB_CLIENT, 47: WEB_CLIENT, 48: WEB_CLIENT, 49: WEB_CLIENT, 54: LANGUAGES},
     },
     "02-services": {
-        "out": {24: STOCK, 31: TOLERATED, 56: LANGUAGES, 57: STOCK, 58: COMPANY, 59: COMPANY, 69: PARTNER, 70: WEB_CLIENT, 71: DEVICES},
+        "out": {24: STOCK, 31: TOLERATED, 43: "an assertion of the model res.users, without words", 56: LANGUAGES, 57: STOCK, 58: COMPANY, 59: COMPANY, 69: PARTNER, 70: WEB_CLIENT, 71: DEVICES},
         "compare": {3: "error-text", 22: "error-text", 42: "error-name", 63: "error-name"},
         "text": {3: 'FATAL:  database "nodb" does not exist', 22: 'FATAL:  database "nodb" does not exist'},
     },
