@@ -101,6 +101,7 @@ impl Serve {
         } else if self.demo {
             println!("  The database is not a demo's: nothing was added to it.");
         }
+        println!("Ready.");
         std::io::stdout().flush()?;
 
         let router = app.router(&config, base_url);

@@ -1,7 +1,9 @@
 //! The integration tests: one binary, so that they are linked once.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod command_line;
 mod golden_domains;
+mod model;
 mod odoo;
 mod reading;
 mod rpc;

@@ -101,7 +101,11 @@ pub struct TestService {
     pub devices: [DeviceId; 2],
     users: HashMap<&'static str, UserId>,
     folder: Arc<tempfile::TempDir>,
+    /// How often it was started anew: each start has randomness of its own.
+    starts: u64,
 }
+
+const SEED: u64 = 19;
 
 #[allow(dead_code, reason = "each test file uses another part of it")]
 impl TestService {
@@ -109,7 +113,7 @@ impl TestService {
     pub async fn empty() -> Self {
         let folder = tempfile::tempdir().expect("the system has a place for temporary files");
         let clock = Arc::new(ManualClock::new());
-        let (store, service) = open(&folder, &clock).await;
+        let (store, service) = open(&folder, &clock, SEED).await;
         let now = clock.now();
         let users = store.write(move |tx| insert_users(tx.connection, now)).await.expect("users");
         let mut applications = Vec::new();
@@ -130,7 +134,7 @@ impl TestService {
         }
         let applications = applications.try_into().expect("two were made");
         let devices = devices.try_into().expect("two were made");
-        Self { service, clock, store, applications, devices, users, folder: Arc::new(folder) }
+        Self { starts: 0, service, clock, store, applications, devices, users, folder: Arc::new(folder) }
     }
 
     /// The same with authorizations: 1 Bob's of Mail Reader, expired, because its code was never exchanged; 2 Alice's of Mail
@@ -160,8 +164,10 @@ impl TestService {
 
     /// The same database opened anew, as after a restart.
     pub async fn restart(&self) -> Self {
-        let (store, service) = open(&self.folder, &self.clock).await;
+        let starts = self.starts + 1;
+        let (store, service) = open(&self.folder, &self.clock, SEED + starts).await;
         Self {
+            starts,
             service,
             clock: Arc::clone(&self.clock),
             store,
@@ -170,6 +176,11 @@ impl TestService {
             users: self.users.clone(),
             folder: Arc::clone(&self.folder),
         }
+    }
+
+    /// The callback address of an application.
+    pub fn callback(&self, application: usize) -> String {
+        callback_of(&self.applications[application])
     }
 
     /// The folder of the database.
@@ -247,13 +258,14 @@ fn callback_of(application: &Application) -> String {
     format!("{CALLBACK}/{}", application.client_id)
 }
 
-async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Store, Service) {
+async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
     let url = DatabaseUrl::Sqlite(folder.path().join("orest.sqlite3"));
     let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.expect("no panic").expect("opens");
     let keys = KeyRing::new(vec![SealingKey::new(KeyId(1), &[7; 32])]).expect("has a key");
     let clock = Arc::clone(clock);
-    let service =
-        Service::start(store.clone(), keys, clock, Arc::new(SeededEntropy::new(19))).await.expect("the service starts");
+    let service = Service::start(store.clone(), keys, clock, Arc::new(SeededEntropy::new(seed)))
+        .await
+        .expect("the service starts");
     tokio::spawn(service.clone().fill_columns());
     (store, service)
 }
