@@ -12,8 +12,8 @@ use super::python;
 use super::resolve::{Related, ResolveContext, column_field, not_stored};
 use super::search_domain::{Leaf, Limits, Operand, Operator, SearchDomain};
 
-/// Keys of one grouping.
-pub const GROUP_BY_MAX: usize = 10;
+/// Keys and aggregates of one grouping.
+pub const GROUP_COLUMNS_MAX: usize = 50;
 
 /// A key: `user_id`, `create_date:month`, `create_date:year_number`.
 #[derive(Clone, Debug)]
@@ -359,7 +359,7 @@ impl GroupOrder {
     /// Reads an order of keys and aggregates; nothing is the order of the keys.
     ///
     /// # Errors
-    /// `UserError` for the syntax, `ValueError` for what is neither.
+    /// `UserError` for the syntax or for too many keys and aggregates, `ValueError` for what is neither.
     pub fn parse(
         value: &Value,
         by: &[GroupBy],
@@ -367,6 +367,9 @@ impl GroupOrder {
         model: &'static Model,
         context: &ResolveContext<'_>,
     ) -> Result<Vec<Self>, OdooError> {
+        if by.len() + aggregates.len() > GROUP_COLUMNS_MAX {
+            return Err(OdooError::user(format!("Group by fewer than {GROUP_COLUMNS_MAX} fields and aggregates")));
+        }
         let text = match value {
             Value::String(text) => text.as_str(),
             value if !python::truthy(value) => "",

@@ -45,13 +45,15 @@ impl Moment {
         }
     }
 
-    /// The first second after it.
+    /// The first second after it; the calendar ends with the year 9999, since later ones would not sort as text.
     pub fn end(self) -> Timestamp {
         let length = match self {
             Self::Day(_) => TimeDelta::days(1),
             Self::Second(_) => TimeDelta::seconds(1),
         };
-        self.start().checked_add_signed(length).unwrap_or(Timestamp::MAX)
+        let last = NaiveDate::from_ymd_opt(9999, 12, 31).and_then(|day| day.and_hms_opt(23, 59, 59));
+        let last = last.expect("a day of the calendar");
+        self.start().checked_add_signed(length).map_or(last, |end| end.min(last))
     }
 }
 

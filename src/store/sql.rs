@@ -1,7 +1,7 @@
 //! SQL text that is put together at run time, as safely as a typed query: text is `&'static str`, names come from the
 //! static tables of the models and are quoted, and every value is a parameter.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, SubsecRound};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamp as SqlTimestamp};
 use diesel::{QueryResult, RunQueryDsl};
@@ -28,7 +28,7 @@ pub enum SqlValue {
     Blob(Vec<u8>),
 }
 
-/// A statement, or a part of one, whose rows have the type `T`.
+/// A statement, or a part of one.
 #[derive(Clone, Debug, Default)]
 pub struct Sql {
     pieces: Vec<Piece>,
@@ -78,11 +78,16 @@ impl Sql {
 
     /// A parameter.
     pub fn value(&mut self, value: SqlValue) -> &mut Self {
+        let value = match value {
+            // Diesel would write a fraction, and the texts would no longer compare
+            SqlValue::Timestamp(at) => SqlValue::Timestamp(at.trunc_subsecs(0)),
+            value => value,
+        };
         self.pieces.push(Piece::Value(value));
         self
     }
 
-    /// The same with other text between.
+    /// What was written apart.
     pub fn append(&mut self, other: Self) -> &mut Self {
         self.pieces.extend(other.pieces);
         self

@@ -96,6 +96,7 @@ fn odoo_19_groups_are_ours() {
         Ask { aggregates: &["date:max", "parent_id:recordset", "ref:array_agg", "date:count"], ..ALL },
         json!([[false, [30, 31], ["abc", "ABC", "100%", "100x", ""], 0, 5]]),
     );
+    check(Ask { aggregates: &["color:sum"], having: json!([["__count", ">", 5]]), ..ALL }, json!([]));
     let none = json!([["__count", "in", [9]], "!", ["color:sum", "=", 0]]);
     check(Ask { by: &["type"], having: none, ..ALL }, json!([]));
 }

@@ -378,3 +378,78 @@ fn check(
     }
     Ok(())
 }
+
+/// Values of every type, and texts that mean something somewhere.
+fn anything() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        select(vec![
+            json!(null),
+            json!(true),
+            json!(false),
+            json!(0),
+            json!(-1),
+            json!(i64::MIN),
+            json!(i64::MAX),
+            json!(u64::MAX),
+            json!(1.5),
+            json!(-1e300),
+            json!(1e-300),
+            json!(""),
+            json!(" 7_0 "),
+            json!("7.9"),
+            json!("'; DROP TABLE res_partner; --"),
+            json!("\u{0}"),
+            json!("2026-11-20"),
+            json!("9999-12-31"),
+            json!("0001-01-01 00:00:00"),
+            json!("today +9999y"),
+            json!("=31d"),
+            json!("+99999999999d"),
+            json!("%"),
+            json!("\\"),
+            json!("{t}"),
+            json!("?"),
+        ]),
+        any::<String>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+    ];
+    scalar.prop_recursive(2, 8, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-z]{0,3}", inner, 0..3).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+fn any_leaf() -> impl Strategy<Value = Value> {
+    let names: Vec<String> = PARTNER.fields().map(|field| field.name.to_owned()).collect();
+    let name = prop_oneof![9 => select(names), 1 => any::<String>(), 1 => Just("create_date.month_number".to_owned())];
+    let path = prop::collection::vec(name, 1..3).prop_map(|names| names.join("."));
+    let operators: Vec<_> = orest::orm::search_domain::Operator::ALL.iter().map(|(_, text)| *text).collect();
+    (path, select(operators), anything()).prop_map(|(path, operator, value)| json!([path, operator, value]))
+}
+
+#[test]
+fn whatever_is_sent_is_answered() {
+    let fixture = RefCell::new(Fixture::golden());
+    let items = prop_oneof![12 => any_leaf(), 2 => select(vec![json!("&"), json!("|"), json!("!")]), 1 => anything()];
+    let orders = prop_oneof![order(), any::<String>(), "[a-z_]{1,12}( desc)?( nulls first)?"];
+    let inputs = (prop::collection::vec(items, 0..3), orders);
+    let mut runner = TestRunner::new(Config { cases: 3_000, failure_persistence: None, ..Config::default() });
+    let answered = std::cell::Cell::new(0);
+    let outcome = runner.run(&inputs, |(items, order)| {
+        let fixture = &mut *fixture.borrow_mut();
+        let registry = Registry::of(&[&PARTNER, &CATEGORY]);
+        let context = ResolveContext { active_test: true, ..ResolveContext::unrestricted(&registry, now()) };
+        let order = Order::parse(&Value::from(order), &PARTNER, &context).unwrap_or_default();
+        let Ok(domain) = SearchDomain::parse(&Value::Array(items), &Limits::default()) else { return Ok(()) };
+        let Ok(filter) = context.with_active(domain, &PARTNER).resolve(&PARTNER, &context) else { return Ok(()) };
+        let query = Query { model: &PARTNER, filter, order, offset: 0, limit: None, now: now() };
+        let found = search(&mut fixture.connection, &query);
+        prop_assert!(found.is_ok(), "{:?}: {:?}", query.filter, found);
+        answered.set(answered.get() + 1);
+        Ok(())
+    });
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+    assert!(answered.get() > 500, "the generator has lost its aim: {}", answered.get());
+}
