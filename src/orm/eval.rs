@@ -2,15 +2,14 @@
 //!
 //! It works with sets of ids where the database works with conditions on rows, so that the two can disagree.
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
-use std::rc::Rc;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 use serde_json::{Map, Value};
 
-use super::field::{Field, Kind, Model, Storage};
+use super::field::{Field, Kind, Model};
 use super::filter::{Filter, Part, Scalar, Targets, Term, Values};
 use super::like::Pattern;
 use super::order::{Order, OrderTerm};
@@ -23,26 +22,24 @@ pub type Row = Map<String, Value>;
 /// Records of every model.
 pub trait Rows {
     /// Those of one.
-    fn rows(&self, model: &'static Model) -> Rc<Vec<Row>>;
+    fn rows(&self, model: &'static Model) -> Arc<Vec<Row>>;
 }
 
 /// The records of the models that are kept in memory; other models have none.
 pub struct MemoryRows<'a> {
     registry: &'a Registry,
-    made: RefCell<HashMap<&'static str, Rc<Vec<Row>>>>,
 }
 
 impl<'a> MemoryRows<'a> {
     /// Of these models.
-    pub fn new(registry: &'a Registry) -> Self {
-        Self { registry, made: RefCell::default() }
+    pub const fn new(registry: &'a Registry) -> Self {
+        Self { registry }
     }
 }
 
 impl Rows for MemoryRows<'_> {
-    fn rows(&self, model: &'static Model) -> Rc<Vec<Row>> {
-        let Storage::Memory(make) = model.storage else { return Rc::default() };
-        Rc::clone(self.made.borrow_mut().entry(model.name).or_insert_with(|| Rc::new(make(self.registry))))
+    fn rows(&self, model: &'static Model) -> Arc<Vec<Row>> {
+        self.registry.rows(model)
     }
 }
 
@@ -57,14 +54,17 @@ pub fn search(
 ) -> Vec<i64> {
     let found = ids(rows, model, filter);
     let all = rows.rows(model);
-    let mut records: Vec<_> = all.iter().filter(|row| found.contains(&id(row))).collect();
-    records.sort_by(|left, right| {
-        let terms = order.terms.iter().map(|term| compare_by(rows, term, left, right));
-        terms.fold(Ordering::Equal, Ordering::then).then(id(left).cmp(&id(right)))
+    let records = all.iter().filter(|row| found.contains(&id(row)));
+    let mut records: Vec<(Vec<_>, i64)> =
+        records.map(|row| (order.terms.iter().map(|term| order_key(rows, term, row)).collect(), id(row))).collect();
+    records.sort_by(|(left, left_id), (right, right_id)| {
+        let keys = order.terms.iter().zip(left.iter().zip(right));
+        let ordering = keys.map(|(term, (left, right))| compare_by(term, left.as_ref(), right.as_ref()));
+        ordering.fold(Ordering::Equal, Ordering::then).then(left_id.cmp(right_id))
     });
     let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    records.into_iter().map(id).skip(offset).take(limit).collect()
+    records.into_iter().map(|(_, id)| id).skip(offset).take(limit).collect()
 }
 
 /// The ids of the records that fit.
@@ -212,27 +212,31 @@ fn compare(cell: &Scalar, value: &Scalar) -> Ordering {
     }
 }
 
-fn compare_by(rows: &dyn Rows, term: &OrderTerm, left: &Row, right: &Row) -> Ordering {
-    let (left, right) = (order_key(rows, term, left), order_key(rows, term, right));
+fn compare_by(term: &OrderTerm, left: Option<&Scalar>, right: Option<&Scalar>) -> Ordering {
     match (left, right) {
         (None, None) => Ordering::Equal,
         (None, Some(_)) if term.nulls_first => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         (Some(_), None) if term.nulls_first => Ordering::Greater,
         (Some(_), None) => Ordering::Less,
-        (Some(left), Some(right)) if term.descending => compare(&right, &left),
-        (Some(left), Some(right)) => compare(&left, &right),
+        (Some(left), Some(right)) if term.descending => compare(right, left),
+        (Some(left), Some(right)) => compare(left, right),
     }
 }
 
 fn order_key(rows: &dyn Rows, term: &OrderTerm, row: &Row) -> Option<Scalar> {
-    let mut row = row.clone();
+    let mut target = None;
     for (field, comodel) in &term.through {
-        let target = value(&row, field).as_i64()?;
-        row = rows.rows(comodel).iter().find(|row| id(row) == target)?.clone();
+        let id = value(target.as_ref().unwrap_or(row), field).as_i64()?;
+        target = Some(linked_row(rows, comodel, id)?);
     }
+    let row = target.as_ref().unwrap_or(row);
     if term.field.kind == Kind::Boolean {
-        return Some(Scalar::Integer(i64::from(python::truthy(value(&row, term.field)))));
+        return Some(Scalar::Integer(i64::from(python::truthy(value(row, term.field)))));
     }
-    cell(&row, Term::from(term.field))
+    cell(row, Term::from(term.field))
+}
+
+fn linked_row(rows: &dyn Rows, model: &'static Model, target: i64) -> Option<Row> {
+    rows.rows(model).iter().find(|row| id(row) == target).cloned()
 }

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::connection::SimpleConnection;
@@ -38,8 +38,8 @@ struct Tables {
 }
 
 impl Rows for Tables {
-    fn rows(&self, model: &'static Model) -> Rc<Vec<Row>> {
-        Rc::new(if model.name == PARTNER.name { self.partners.clone() } else { self.categories.clone() })
+    fn rows(&self, model: &'static Model) -> Arc<Vec<Row>> {
+        Arc::new(if model.name == PARTNER.name { self.partners.clone() } else { self.categories.clone() })
     }
 }
 
