@@ -4,6 +4,7 @@
 mod command_line;
 mod golden_domains;
 mod model;
+mod oauth;
 mod odoo;
 mod reading;
 mod rpc;

@@ -185,8 +185,8 @@ mod tests {
         ];
         let mut table = String::new();
         for refusal in refusals {
-            let response = OAuthError::from(refusal).into_response();
-            render(&mut table, &response);
+            let name = format!("{refusal:?}");
+            render(&mut table, &name, refusal.into());
         }
         for error in [
             OAuthError::invalid_request("a parameter is there more than once"),
@@ -196,16 +196,19 @@ mod tests {
             OAuthError::InsufficientScope("administrators only".into()),
             OAuthError::TooLarge,
         ] {
-            table.push_str(&format!("{} | {} | ", error.parts().1, error.description()));
-            render(&mut table, &error.into_response());
+            render(&mut table, "-", error);
         }
         insta::assert_snapshot!(table);
     }
 
-    fn render(table: &mut String, response: &Response) {
+    fn render(table: &mut String, name: &str, error: OAuthError) {
+        let (_, code, _) = error.parts();
+        let description = error.description();
+        let response = error.into_response();
         let header = |name| response.headers().get(name).map_or("-", |value| value.to_str().expect("ASCII"));
         assert_eq!(header(header::CACHE_CONTROL), "no-store");
         let (challenge, wait) = (header(header::WWW_AUTHENTICATE), header(header::RETRY_AFTER));
-        table.push_str(&format!("{} | {challenge} | {wait}\n", response.status()));
+        let status = response.status().as_u16();
+        table.push_str(&format!("{name}\n    {status} {code}: {description} | {challenge} | {wait}\n"));
     }
 }
