@@ -3,18 +3,27 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::Request;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use http_body_util::BodyExt as _;
 use orest::domain::ids::{AuthorizationId, UserId};
 use orest::domain::revocation::{Channel, Receipt};
 use orest::domain::selection::Selection;
 use orest::domain::time::{Clock as _, SystemClock, SystemEntropy, unix};
 use orest::domain::token::{Claims, Generation, KeyId, KeyRing, SealingKey, TokenKind};
 use orest::domain::user::{Actor, Group, GroupSet};
+use orest::orm::call::{Caller, Orm};
+use orest::orm::registry::Registry;
+use orest::orm::search_domain::{Limits, SearchDomain};
 use orest::service::revoke::RevokeOptions;
 use orest::service::{Context, Service};
 use orest::store::{DatabaseUrl, Store};
+use orest::transport::http::{self, AppState, Settings};
 use roaring::RoaringBitmap;
+use serde_json::{Map, json};
 use tokio::runtime::Runtime;
+use tower::ServiceExt as _;
 
 /// Authorizations of the large database.
 const MANY: u32 = 1_000_000;
@@ -132,5 +141,47 @@ fn revocations(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tokens, revocations);
+/// The Odoo face: a search domain from JSON to SQL, and the envelope around a call that does next to nothing.
+fn odoo(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let (service, _folder) = grown(&runtime, 1_000);
+    let orm = Orm { service: service.clone(), registry: Arc::new(Registry::new()) };
+    let caller = Caller { context: administrator(), uid: 2, session: None };
+    let domain = json!([
+        "&",
+        ["state", "=", "live"],
+        "|",
+        ["user_id.login", "ilike", "al"],
+        ["application_id", "in", [1, 2, 3]]
+    ]);
+    let mut group = criterion.benchmark_group("odoo");
+    group.bench_function("search domain, parse", |b| {
+        b.iter(|| SearchDomain::parse(black_box(&domain), &Limits::default()).expect("well formed"));
+    });
+    group.bench_function("search domain, parse, resolve, lower and run over 1,200 rows", |b| {
+        b.iter(|| {
+            let args = vec![black_box(&domain).clone(), json!(0), json!(80)];
+            runtime.block_on(orm.call_kw(&caller, "orest.authorization", "search", args, Map::new())).expect("finds")
+        });
+    });
+    let settings =
+        Settings { database: "orest".to_owned(), base_url: "http://127.0.0.1:8070".to_owned(), trust_proxy: false };
+    let router = http::router(AppState::new(service, orm, settings));
+    let body = r#"{"jsonrpc":"2.0","method":"call","params":{"service":"common","method":"version","args":[]},"id":1}"#;
+    for (name, path) in [
+        ("envelope, common.version through jsonrpsee", "/jsonrpc"),
+        ("for comparison, a page that is not there", "/nothing"),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let request = Request::post(path).header("content-type", "application/json").body(Body::from(body));
+                let answer = router.clone().oneshot(request.expect("well formed"));
+                runtime.block_on(async { answer.await.expect("answers").into_body().collect().await.expect("whole") })
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, tokens, odoo, revocations);
 criterion_main!(benches);
