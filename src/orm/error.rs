@@ -158,21 +158,4 @@ impl OdooError {
             format!("Record does not exist or has been deleted.\n(Record: {model}({id},), User: {uid})"),
         )
     }
-
-    /// A refusal of the service; `uid` is the caller.
-    pub fn from_service(error: crate::service::Error, uid: i64) -> Self {
-        use crate::service::Error;
-        match error {
-            Error::Unauthenticated => Self::access_denied(),
-            Error::Forbidden(message) => Self::access(message),
-            Error::NotFound { model, id } => Self::missing(model, id, uid),
-            Error::Invalid { message, .. } => Self::validation(message),
-            Error::Conflict(message) => Self::user(message),
-            Error::RateLimited { .. } => {
-                Self::new(Exception::AccessDenied, "Too many login failures, please wait a bit before trying again.")
-            }
-            error @ Error::Unavailable => Self::new(Exception::OperationalError, error.to_string()),
-            error @ Error::Internal => Self::new(Exception::Exception, error.to_string()),
-        }
-    }
 }

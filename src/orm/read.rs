@@ -60,7 +60,7 @@ impl Env<'_> {
 
     /// A refusal of the service in Odoo's language.
     pub fn refused(&self, error: crate::service::Error) -> OdooError {
-        OdooError::from_service(error, self.caller.uid)
+        OdooError::of_service(&error, self.caller.uid)
     }
 
     /// Runs `work` with what the caller sees.

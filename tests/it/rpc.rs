@@ -130,6 +130,19 @@ async fn plain_users_have_their_own_only() {
 }
 
 #[tokio::test]
+async fn what_a_domain_finds() {
+    let server = TestServer::new().await;
+    let client = connect(&server, &basic("alice")).await;
+    for nonsense in [json!(null), json!("x"), json!([["nope", "=", 1]]), json!([["id", "~", 1]])] {
+        assert_eq!(code(&revoke(&client, json!({"domain": nonsense})).await.expect_err("nonsense")), -32602);
+    }
+    let none = revoke(&client, json!({"domain": [["user_id.login", "=", "bob"]]})).await.expect("finds none");
+    assert_eq!((&none["requested"], &none["revocation_id"]), (&json!(0), &json!(null)));
+    let own = revoke(&client, json!({"domain": []})).await.expect("finds her own");
+    assert_eq!((&own["requested"], &own["revoked"]), (&json!(3), &json!(2)));
+}
+
+#[tokio::test]
 async fn over_http_too() {
     let server = TestServer::new().await;
     let basic = basic("admin");

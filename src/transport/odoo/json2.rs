@@ -141,14 +141,14 @@ fn check_signature(model: &Model, method: &Method, ids: &Value, members: &Map<St
         return refuse(format!("cannot call {}.{} with ids", model.name, method.name));
     }
     for param in method.params {
-        let given = std::iter::once(&param.name).chain(param.aliases).any(|name| members.contains_key(*name));
-        if param.default.is_none() && !given {
+        if param.default.is_none() && !members.contains_key(param.name) {
             return refuse(format!("missing a required argument: '{}'", param.name));
         }
     }
     for name in members.keys() {
-        let known = method.params.iter().any(|param| param.name == name || param.aliases.contains(&name.as_str()));
-        if !known && name != "context" {
+        // Names of older series are for the older doors.
+        let known = name == "context" || method.params.iter().any(|param| param.name == name);
+        if !known {
             return refuse(format!("got an unexpected keyword argument '{name}'"));
         }
     }

@@ -139,7 +139,7 @@ fn info(state: &AppState, user: &User) -> Value {
         "db": state.settings.database,
         "server_version": version::SERIES,
         "server_version_info": version::info(),
-        "support_url": concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+        "support_url": state.settings.base_url,
         "name": user.name,
         "username": user.login,
         "partner_write_date": user.write_date.format("%Y-%m-%d %H:%M:%S").to_string(),

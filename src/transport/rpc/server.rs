@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
 use jsonrpsee::server::SubscriptionMessage;
 use jsonrpsee::{Extensions, PendingSubscriptionSink};
-use roaring::RoaringBitmap;
 use serde_json::{Map, Value};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -16,7 +15,10 @@ use super::{error, types};
 use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, RevocationId, UserId};
 use crate::domain::revocation::{Channel, Digest};
 use crate::domain::selection;
-use crate::orm::call::Caller;
+use crate::limits;
+use crate::orm::call::{Caller, Env};
+use crate::orm::models::authorization::AUTHORIZATION;
+use crate::orm::search_domain::{Limits, SearchDomain};
 use crate::service::revoke::RevokeOptions;
 use crate::service::sign_in::RPC_SCOPE;
 use crate::service::{Context, Error, Service};
@@ -92,18 +94,17 @@ impl Server {
             Selection::ApplicationId(id) => selection::Selection::Application(ApplicationId(id)),
             Selection::DeviceId(id) => selection::Selection::Device(DeviceId(id)),
             Selection::Domain(domain) => {
-                let text = domain.to_string();
                 let uid = context.actor.user.map_or(0, |user| user.0);
                 let caller = Caller { context: context.clone(), uid, session: None };
-                let found = self
-                    .state
-                    .orm
-                    .call_kw(&caller, "orest.authorization", "search", vec![domain], Map::new())
-                    .await
-                    .map_err(|error| error::of_domain(&error))?;
-                let ids = found.as_array().into_iter().flatten().filter_map(Value::as_i64);
-                let set: RoaringBitmap = ids.filter_map(|id| AuthorizationId(id).bit()).collect();
-                selection::Selection::Found { set, domain: text }
+                let env = Env { orm: &self.state.orm, caller: &caller, context: Map::new() };
+                let ids = match SearchDomain::parse(&domain, &Limits::default()) {
+                    Ok(domain) => env.search(&AUTHORIZATION, &domain, &Value::Null, 0, None).await,
+                    Err(error) => Err(error),
+                };
+                let ids = ids.map_err(|error| error::of_domain(&error))?;
+                let set = ids.into_iter().filter_map(|id| AuthorizationId(id).bit()).collect();
+                let domain = domain.to_string().chars().take(limits::REASON_CHARS_MAX).collect();
+                selection::Selection::Found { set, domain }
             }
         })
     }

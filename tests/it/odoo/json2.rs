@@ -82,3 +82,77 @@ async fn other_paths_and_verbs() {
     let answer = server.post("/json/2/res.users/search", &headers, &json!({"domain": []})).await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (404, Some("text/html; charset=utf-8")));
 }
+
+#[tokio::test]
+async fn what_calls_answer() {
+    let server = TestServer::new().await;
+    let bearer = format!("Bearer {}", key(&server, "admin", None).await);
+    let calls = [
+        ("res.users/context_get", "{}"),
+        ("res.users/context_get", ""),
+        ("res.users/context_get", "null"),
+        ("res.users/context_get", "[1]"),
+        ("res.users/context_get", "{bad"),
+        ("res.users/context_get", r#"{"context": "x"}"#),
+        ("orest.authorization/search", r#"{"domain": [["state", "=", "live"]], "order": "id", "limit": 2}"#),
+        ("orest.authorization/search", "{}"),
+        ("orest.authorization/search", r#"{"domain": [], "nope": 1}"#),
+        ("orest.authorization/search", r#"{"domain": [], "ids": [1]}"#),
+        ("orest.authorization/search", r#"{"domain": [], "ids": [], "limit": 1, "order": "id"}"#),
+        ("orest.authorization/search", r#"{"domain": "x"}"#),
+        ("orest.authorization/search", r#"{"domain": [["nope", "=", 1]]}"#),
+        ("orest.authorization/search", "{\"domain\": [[\"scope\", \"=\", \"a\\u0000b\"]]}"),
+        ("orest.authorization/read", r#"{"ids": 2, "fields": ["state", "user_id"]}"#),
+        ("orest.authorization/read", r#"{"fields": ["state"]}"#),
+        ("orest.authorization/read", r#"{"ids": [99], "fields": ["state"]}"#),
+        ("orest.authorization/unlink", r#"{"ids": [99]}"#),
+        ("orest.authorization/create", r#"{"vals_list": {}}"#),
+        ("orest.model.scheme/create", r#"{"vals_list": {"name": "one"}}"#),
+        ("orest.model.scheme/create", r#"{"vals_list": [{"name": "two"}, {"name": "three"}]}"#),
+        ("orest.model.scheme/create", r#"{"vals": {"name": "four"}}"#),
+        ("no.model/search", r#"{"domain": []}"#),
+        ("res.users/nope", "{}"),
+        ("res.users/_search", "{}"),
+        ("res.users/browse", "{}"),
+        ("res.users/write", r#"{"ids": [2], "vals": {"active": false}}"#),
+    ];
+    let mut transcript = String::new();
+    for (path, body) in calls {
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let answer = server.send("POST", &format!("/json/2/{path}"), &headers, body).await;
+        assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"), "{path} {body}");
+        let shown = match answer.json() {
+            body if answer.status == 200 => body.to_string(),
+            body => format!("{} {} {}", body["name"], body["message"], body["arguments"]),
+        };
+        transcript.push_str(&format!("> {path} {body}\n< {} {shown}\n", answer.status.as_u16()));
+    }
+    insta::assert_snapshot!(transcript);
+}
+
+#[tokio::test]
+async fn a_program_reads_what_there_is() {
+    let server = TestServer::over(TestService::empty().await);
+    let bearer = format!("Bearer {}", key(&server, "admin", None).await);
+    let get = |path: &'static str, tag: String| {
+        let (server, bearer) = (&server, bearer.clone());
+        async move { server.send("GET", path, &[("authorization", bearer.as_str()), ("if-none-match", &tag)], "").await }
+    };
+    let answer = get("/doc-bearer/orest.authorization.json", String::new()).await;
+    let described = answer.json();
+    assert_eq!(described["fields"]["state"]["type"], json!("selection"));
+    let search = &described["methods"]["search"];
+    assert_eq!((&search["api"], search["parameters"]["domain"].is_object()), (&json!(["model"]), true));
+    assert_eq!(described["methods"]["read"]["api"], json!([]));
+    let tag = answer.header("etag").expect("a tag").to_owned();
+    assert_eq!(get("/doc-bearer/orest.authorization.json", tag).await.status, 304);
+    let index = get("/doc-bearer/index.json", String::new()).await.json();
+    let names: Vec<&str> =
+        index["models"].as_array().expect("a list").iter().filter_map(|model| model["model"].as_str()).collect();
+    assert!(names.contains(&"orest.authorization") && names.contains(&"res.users"), "{names:?}");
+    let missing = get("/doc-bearer/no.model.json", String::new()).await;
+    assert_eq!((missing.status.as_u16(), missing.json()["arguments"][1].clone()), (404, json!(404)));
+    let other = format!("Bearer {}", key(&server, "alice", None).await);
+    let refused = server.send("GET", "/doc-bearer/index.json", &[("authorization", &other)], "").await;
+    assert_eq!((refused.status.as_u16(), refused.json()["name"].clone()), (403, json!("odoo.exceptions.AccessError")));
+}

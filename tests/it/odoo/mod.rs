@@ -1,5 +1,6 @@
 //! Odoo's doors, through the router.
 
+mod actions;
 mod envelope;
 mod hostile;
 mod json2;
