@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::call::Env;
 use super::error::OdooError;
-use super::field::{Field, Model, Storage};
+use super::field::{Field, Model};
 use super::filter::{Filter, Values};
 use super::order::Order;
 use super::resolve::ResolveContext;
@@ -178,21 +178,32 @@ impl Env<'_> {
         Ok(existing == visible)
     }
 
+    /// Those of these records that exist and that no rule hides from the caller. Whether the model is open to him at all is
+    /// [`may`]'s business.
+    ///
+    /// # Errors
+    /// Only when the database does not answer.
+    pub async fn visible(&self, model: &'static Model, ids: &[i64]) -> Result<BTreeSet<i64>, OdooError> {
+        let rule = self.resolving(|context| rule_filter(self.actor(), model, context))?;
+        self.those(model, ids, rule).await
+    }
+
     async fn existing_and_visible(
         &self,
         model: &'static Model,
         ids: &[i64],
     ) -> Result<(BTreeSet<i64>, BTreeSet<i64>), OdooError> {
+        let rule = self.resolving(|context| rule_filter(self.actor(), model, context))?;
+        let existing = self.those(model, ids, Filter::All).await?;
+        let visible = if matches!(rule, Filter::All) { existing.clone() } else { self.those(model, ids, rule).await? };
+        Ok((existing, visible))
+    }
+
+    async fn those(&self, model: &'static Model, ids: &[i64], rule: Filter) -> Result<BTreeSet<i64>, OdooError> {
         let id = model.field("id").expect("every model has ids");
         let these = Filter::among(id, Values::Integers(ids.to_vec()), false);
-        let rule = self.resolving(|context| rule_filter(self.actor(), model, context))?;
-        let by_id = || Order { terms: Vec::new() };
-        let existing: BTreeSet<_> = self.select(model, these.clone(), by_id(), 0, None).await?.into_iter().collect();
-        if matches!((&rule, &model.storage), (Filter::All, _) | (_, Storage::Transient)) {
-            return Ok((existing.clone(), existing));
-        }
-        let visible = self.select(model, Filter::and([these, rule]), by_id(), 0, None).await?;
-        Ok((existing, visible.into_iter().collect()))
+        let found = self.select(model, Filter::and([these, rule]), Order::default(), 0, None).await?;
+        Ok(found.into_iter().collect())
     }
 
     /// What a caller is told who reaches for records that a rule hides from him.

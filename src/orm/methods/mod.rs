@@ -1,17 +1,34 @@
 //! The methods that can be called from outside, by what they do.
 
 mod actions;
+mod export;
 mod fields;
+mod group_keys;
+mod grouping;
 mod reading;
 mod technical;
+mod views;
+mod web;
 mod writing;
 
 use super::call::Method;
 
-/// Every method. A model's own stands before the one that all models have.
+/// A model's own stand before the ones that all models have.
+const FILES: &[&[Method]] = &[
+    actions::METHODS,
+    technical::METHODS,
+    writing::METHODS,
+    reading::METHODS,
+    fields::METHODS,
+    grouping::METHODS,
+    web::METHODS,
+    views::METHODS,
+    export::METHODS,
+];
+
+/// Every method.
 pub fn all() -> impl Iterator<Item = &'static Method> {
-    let own = actions::METHODS.iter();
-    own.chain(writing::METHODS).chain(reading::METHODS).chain(fields::METHODS).chain(technical::METHODS)
+    FILES.iter().copied().flatten()
 }
 
 /// Methods that Odoo 19 has but does not let callers reach.

@@ -1,6 +1,8 @@
 //! The methods that read, on a real service: what they answer, and to whom.
 
+mod grouping;
 mod rights;
+mod web;
 
 use serde_json::{Value, json};
 
