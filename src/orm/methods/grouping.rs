@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::group_keys::{Key, explicit, render_key};
 use super::web::{Budget, web_read};
+use crate::limits::GROUP_BY_MAX;
 use crate::orm::arguments::{domain, items};
 use crate::orm::call::{Answer, Arguments, Env, Method, Param};
 use crate::orm::error::OdooError;
 use crate::orm::field::Model;
-use crate::orm::group::{Aggregate, Function, GROUP_BY_MAX, GroupBy, GroupOrder, Having};
+use crate::orm::group::{Aggregate, Function, GroupBy, GroupOrder, Having};
 use crate::orm::order::{parse_limit, parse_offset};
 use crate::orm::python;
 use crate::orm::resolve::ResolveContext;
