@@ -5,6 +5,9 @@ use serde_json::json;
 use crate::support::TestService;
 use crate::support::http::TestServer;
 
+/// Headers, status, message.
+type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 async fn key(server: &TestServer, login: &str, scope: Option<&str>) -> String {
     let key = server.test.service.make_api_key(server.test.uid(login), "test", scope, None).await;
     key.expect("made").reveal().to_owned()
@@ -42,7 +45,7 @@ async fn who_is_let_in() {
     let params = json!({"db": "orest", "login": "bob", "password": "bob"});
     let session = server.call("/web/session/authenticate", &[], params).await.session();
     let bearer = format!("Bearer {any}");
-    let cases: [(&[(&str, &str)], u16, &str); 3] = [
+    let cases: [Case<'_>; 3] = [
         (&[("cookie", &session)], 401, "Missing \"Authorization\" or Sec-headers for interactive usage."),
         (&[("cookie", &session), ("sec-fetch-site", "same-origin")], 404, "The method 'res.users.nope' does not exist"),
         (&[("cookie", &session), ("authorization", &bearer)], 403, "Session user does not match the used apikey."),
