@@ -125,11 +125,14 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     }
 }
 
+/// The texts of scopes by number, and their numbers.
+type Scopes = (Vec<Arc<str>>, HashMap<Arc<str>, u32>);
+
 /// The state of every authorization, user, application and device that anybody has asked for.
 pub struct Live {
     blocks: Box<[OnceLock<Box<[Slot]>>]>,
     writing: Mutex<()>,
-    scopes: RwLock<(Vec<Arc<str>>, HashMap<Arc<str>, u32>)>,
+    scopes: RwLock<Scopes>,
     used: Mutex<Vec<u32>>,
     users: Cache<i64, Arc<User>>,
     applications: Cache<i64, Arc<Application>>,

@@ -294,6 +294,6 @@ fn past(index: u64, owners: &Owners, now: crate::domain::time::Timestamp) -> Pas
         created_at,
         generation: i64::try_from(index % 7).unwrap_or(0),
         last_used_at: used.then(|| created_at + age / 2),
-        expires_at: if expired { Some(created_at + age / 2) } else { (index % 2 == 0).then(|| now + DAY * 90) },
+        expires_at: if expired { Some(created_at + age / 2) } else { index.is_multiple_of(2).then(|| now + DAY * 90) },
     }
 }

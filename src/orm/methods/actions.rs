@@ -361,7 +361,7 @@ fn change_password<'a>(env: &'a Env<'a>, _: &'static Model, mut arguments: Argum
         let id = context.actor.user.ok_or_else(OdooError::access_denied)?;
         let service = &env.orm.service;
         let right = service.user_by_password(&context.actor.login, &old, context.address).await;
-        if !right.map_err(|error| env.refused(error))?.is_some_and(|user| user.id == id) {
+        if right.map_err(|error| env.refused(error))?.is_none_or(|user| user.id != id) {
             return Err(OdooError::access_denied());
         }
         if new.trim().is_empty() {
