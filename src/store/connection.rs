@@ -39,9 +39,13 @@ impl std::str::FromStr for DatabaseUrl {
 /// How long a connection waits for another process that holds the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// WAL: readers never wait for the writer. FULL: an answer that was given survives a power cut.
+/// WAL: readers never wait for the writer. FULL: an answer that was given survives a power cut. No memory map: it would count
+/// as ours, and the system's own cache serves as well.
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-     PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456; PRAGMA recursive_triggers = ON;";
+     PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;";
+/// Page caches, in kB: the writer works all over the file, readers look at a page here and there.
+const WRITER_CACHE: &str = "PRAGMA cache_size = -16384;";
+const READER_CACHE: &str = "PRAGMA cache_size = -4096; PRAGMA query_only = ON;";
 
 #[derive(Debug)]
 struct Prepare {
@@ -58,9 +62,7 @@ fn prepare(connection: &mut Connection, readonly: bool) -> QueryResult<()> {
     connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))?;
     connection.batch_execute(PRAGMAS)?;
     super::dialect::register_functions(connection)?;
-    if readonly {
-        connection.batch_execute("PRAGMA query_only = ON;")?;
-    }
+    connection.batch_execute(if readonly { READER_CACHE } else { WRITER_CACHE })?;
     Ok(())
 }
 
