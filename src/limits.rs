@@ -16,8 +16,6 @@ pub const DOMAIN_TERMS_MAX: usize = 10_000;
 pub const DOMAIN_DEPTH_MAX: usize = 100;
 /// Characters of a pattern that texts are searched for.
 pub const PATTERN_CHARS_MAX: usize = 1_000;
-/// Keys of one grouping.
-pub const GROUP_BY_MAX: usize = 10;
 /// Ids of one selection.
 pub const SELECTION_IDS_MAX: usize = 1_000_000;
 /// Users and applications that a preview names.

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::group_keys::{Key, explicit, render_key};
 use super::web::{Budget, web_read};
-use crate::limits::GROUP_BY_MAX;
 use crate::orm::arguments::{domain, items};
 use crate::orm::call::{Answer, Arguments, Env, Method, Param};
 use crate::orm::error::OdooError;
@@ -114,9 +113,6 @@ impl Question<'_> {
         let filter = env.filter(model, &self.domain)?;
         if model.table().is_none() {
             return Err(OdooError::user(format!("Records of '{}' ({}) can't be grouped.", model.label, model.name)));
-        }
-        if self.by.len() > GROUP_BY_MAX {
-            return Err(OdooError::value(format!("At most {GROUP_BY_MAX} fields can be grouped by.")));
         }
         env.resolving(|context| {
             let by = self.by.iter().map(|spec| self.key(&python::str(spec), model, context));
