@@ -18,6 +18,7 @@ from server import Server
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT_SECONDS = 300
+SHOWN_MAX = 20
 
 # Scripts that are given demo.json of a server that is there, and scripts that are given the binary and start servers of their own.
 WITH_SERVER = {
@@ -68,11 +69,13 @@ def run(name, argument, options):
     print(f"  {name}: {passed} passed, {failed} failed ({time.monotonic() - started:.1f} s)", flush=True)
     if failed:
         lines = text.splitlines()
-        for index, line in enumerate(lines):
-            if line.startswith("not ok - "):
-                print(f"    {line}")
-                if index + 1 < len(lines) and lines[index + 1].startswith("#"):
-                    print(f"    {lines[index + 1][:1000]}")
+        wrong = [index for index, line in enumerate(lines) if line.startswith("not ok - ")]
+        for index in wrong[:SHOWN_MAX]:
+            print(f"    {lines[index]}")
+            if index + 1 < len(lines) and lines[index + 1].startswith("#"):
+                print(f"    {lines[index + 1][:1000]}")
+        if len(wrong) > SHOWN_MAX:
+            print(f"    and {len(wrong) - SHOWN_MAX} more")
         if ended:
             print(f"    {ended}\n" + "\n".join(f"    | {line}" for line in lines[-15:]))
         print(f"    whole log: {log_path}", flush=True)
