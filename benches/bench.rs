@@ -145,7 +145,7 @@ fn revocations(criterion: &mut Criterion) {
 fn odoo(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let (service, _folder) = grown(&runtime, 1_000);
-    let orm = Orm { service: service.clone(), registry: Arc::new(Registry::new()) };
+    let orm = Orm::new(service.clone(), Registry::new());
     let caller = Caller { context: administrator(), uid: 2, session: None };
     let domain = json!([
         "&",

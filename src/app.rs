@@ -1,7 +1,5 @@
 //! The composition root: settings become a store, a service, the Odoo face and a router.
 
-use std::sync::Arc;
-
 use axum::Router;
 
 use crate::config::Config;
@@ -64,7 +62,7 @@ impl App {
 
     /// All doors. `base_url` is where others reach them.
     pub fn router(&self, config: &Config, base_url: String) -> Router {
-        let orm = Orm { service: self.service.clone(), registry: Arc::new(Registry::new()) };
+        let orm = Orm::new(self.service.clone(), Registry::new());
         let settings = Settings { database: config.database_name.clone(), base_url, trust_proxy: config.trust_proxy };
         http::router(AppState::new(self.service.clone(), orm, settings))
     }

@@ -49,6 +49,14 @@ pub const SESSION_INACTIVITY: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const IDENTITY_CHECK: Duration = Duration::from_secs(600);
 /// How long an API key of somebody who is no administrator may live.
 pub const API_KEY_DAYS_MAX: i64 = 90;
+/// API keys of one user, as long as more are made by means of one.
+pub const PROGRAMMATIC_API_KEYS_MAX: i64 = 10;
+/// Half-filled forms of one user …
+pub const TRANSIENTS_PER_USER_MAX: usize = 20;
+/// … how long each is kept …
+pub const TRANSIENT_AGE: Duration = Duration::from_secs(3600);
+/// … and the characters of a text in it.
+pub const TRANSIENT_CHARS_MAX: usize = 1_024;
 /// Rows that one batch behind a revocation fills in.
 pub const FILL_BATCH: usize = 2_000;
 /// Writes that share one commit.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::error::{Exception, OdooError};
 use super::field::Model;
 use super::registry::Registry;
+use super::transient::Transients;
 use crate::service::sign_in::Session;
 use crate::service::{Context, Service};
 
@@ -23,6 +24,15 @@ pub struct Orm {
     pub service: Service,
     /// What there is.
     pub registry: Arc<Registry>,
+    /// What callers have filled in and not yet sent off.
+    pub(super) transients: Arc<Transients>,
+}
+
+impl Orm {
+    /// These models over a service.
+    pub fn new(service: Service, registry: Registry) -> Self {
+        Self { service, registry: Arc::new(registry), transients: Arc::default() }
+    }
 }
 
 /// Who calls a method, and from where.

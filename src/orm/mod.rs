@@ -27,3 +27,4 @@ pub mod registry;
 pub mod resolve;
 pub mod rights;
 pub mod search_domain;
+pub mod transient;

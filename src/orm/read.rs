@@ -149,7 +149,10 @@ impl Env<'_> {
                 let rows = MemoryRows::new(&self.orm.registry);
                 Ok(eval::search(&rows, model, &filter, &order, offset, limit))
             }
-            Storage::Transient => Ok(Vec::new()),
+            Storage::Transient => {
+                let rows = self.own_transients(model);
+                Ok(eval::search(&rows, model, &filter, &order, offset, limit))
+            }
         }
     }
 
@@ -186,7 +189,7 @@ impl Env<'_> {
         let (mut found, names) = match model.storage {
             Storage::Table { .. } => self.fetch_table(model, &ids, fields, load).await?,
             Storage::Memory(_) => self.fetch_memory(model, &ids, fields, load).await?,
-            Storage::Transient => (Vec::new(), Names::new()),
+            Storage::Transient => (self.transient_rows(model, &ids, fields), Names::new()),
         };
         for record in &mut found {
             for field in fields {

@@ -185,6 +185,13 @@ impl Service {
         Ok(key)
     }
 
+    /// The row of an API key and whose it is, whether it has ended or not.
+    pub async fn api_key_row(&self, key: &str) -> Result<Option<(i64, UserId)>, Error> {
+        let hash = SecretHash::of(key);
+        let found = self.store.read(move |connection| sessions::find_api_key(connection, &hash)).await?;
+        Ok(found.map(|row| (row.id, UserId(row.user_id))))
+    }
+
     /// Removes API keys: one's own, or any by an administrator.
     pub async fn remove_api_keys(&self, context: &Context, ids: Vec<i64>) -> Result<(), Error> {
         let actor = context.actor.clone();

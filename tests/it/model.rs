@@ -160,7 +160,7 @@ impl Run {
     }
 
     fn orm(&self) -> Orm {
-        Orm { service: self.test.service.clone(), registry: Arc::new(Registry::new()) }
+        Orm::new(self.test.service.clone(), Registry::new())
     }
 
     async fn call(&self, model: &str, method: &str, args: Value) -> Value {

@@ -1,6 +1,7 @@
 //! The methods that can be called from outside, by what they do.
 
 mod actions;
+mod apikeys;
 mod export;
 mod fields;
 mod group_keys;
@@ -16,6 +17,7 @@ use super::call::Method;
 /// A model's own stand before the ones that all models have.
 const FILES: &[&[Method]] = &[
     actions::METHODS,
+    apikeys::METHODS,
     technical::METHODS,
     writing::METHODS,
     reading::METHODS,

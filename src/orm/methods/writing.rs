@@ -7,7 +7,7 @@ use crate::domain::selection::Selection;
 use crate::orm::call::{Answer, Arguments, Caller, Env, Method, Orm, Param};
 use crate::orm::convert::{self, Values};
 use crate::orm::error::OdooError;
-use crate::orm::field::Model;
+use crate::orm::field::{Model, Storage};
 use crate::orm::python;
 use crate::orm::rights::{Operation, check_model};
 use crate::service::records::{RecordError, Records};
@@ -138,9 +138,26 @@ fn create<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments)
             one => (true, vec![one]),
         };
         let values = given.iter().map(|given| env.values(model, given, true)).collect::<Result<Vec<_>, _>>()?;
-        let ids = env.records().create(model, values).await.map_err(|error| env.raise(error))?;
+        let ids = match model.storage {
+            Storage::Transient => {
+                values.into_iter().map(|values| create_transient(env, model, values)).collect::<Result<Vec<_>, _>>()?
+            }
+            _ => env.records().create(model, values).await.map_err(|error| env.raise(error))?,
+        };
         Ok(if one { ids.first().copied().into() } else { ids.into() })
     })
+}
+
+fn create_transient(env: &Env<'_>, model: &'static Model, mut values: Values) -> Result<i64, OdooError> {
+    for field in model.fields() {
+        if !values.has(field.name)
+            && let Some(default) = convert::default(&env.orm.registry, model, field)
+        {
+            values.set(field, default);
+        }
+    }
+    super::apikeys::set_expiration(env.now(), model, &mut values);
+    env.make_transient(model, &values, None)
 }
 
 fn write<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments) -> Answer<'a> {
@@ -154,7 +171,12 @@ fn write<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments) 
                 "Please use the change password wizard (in User Preferences or User menu) to change your own password.",
             ));
         }
-        let values = env.values(model, &given, false)?;
+        let mut values = env.values(model, &given, false)?;
+        if matches!(model.storage, Storage::Transient) {
+            super::apikeys::set_expiration(env.now(), model, &mut values);
+            env.change_transients(model, &ids, &values)?;
+            return Ok(true.into());
+        }
         env.records().write(model, ids, values).await.map_err(|error| env.raise(error))?;
         Ok(true.into())
     })
@@ -163,6 +185,11 @@ fn write<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments) 
 fn unlink<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let ids = ids(&arguments.ids)?;
+        if matches!(model.storage, Storage::Transient) {
+            check_model(&env.caller.context.actor, model, Operation::Unlink)?;
+            env.drop_transients(model, &ids)?;
+            return Ok(true.into());
+        }
         env.records().unlink(model, ids).await.map_err(|error| env.raise(error))?;
         Ok(true.into())
     })

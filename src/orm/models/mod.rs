@@ -9,6 +9,7 @@ pub mod ir_model;
 pub mod model_scheme;
 pub mod revocation;
 pub mod surroundings;
+pub mod transient;
 pub mod users;
 
 use serde_json::Value;
@@ -29,6 +30,9 @@ pub const ALL: &[&Model] = &[
     &users::USERS,
     &users::IDENTITY,
     &users::APIKEYS,
+    &transient::APIKEY_DESCRIPTION,
+    &transient::IDENTITY_CHECK,
+    &transient::APIKEY_SHOW,
     &ir_actions::SERVER,
     &ir_actions::ACTIONS,
     &ir_model::MODEL,

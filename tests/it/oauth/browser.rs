@@ -1,7 +1,6 @@
 //! A browser as small as it gets, on the router in process: it keeps cookies and fills in forms.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +19,7 @@ pub const BASE: &str = "https://auth.example.com";
 /// The router over a test service.
 pub fn app(test: &TestService) -> Router {
     let settings = Settings { database: "orest".to_owned(), base_url: BASE.to_owned(), trust_proxy: true };
-    let orm = Orm { service: test.service.clone(), registry: Arc::new(Registry::new()) };
+    let orm = Orm::new(test.service.clone(), Registry::new());
     router(AppState::new(test.service.clone(), orm, settings))
 }
 

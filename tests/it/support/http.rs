@@ -1,7 +1,6 @@
 //! All doors over a [`TestService`]: requests in process, and a real socket where a client needs one.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -62,7 +61,7 @@ impl TestServer {
 
     /// Over this service; the database is called `orest`.
     pub fn over(test: TestService) -> Self {
-        let orm = Orm { service: test.service.clone(), registry: Arc::new(Registry::new()) };
+        let orm = Orm::new(test.service.clone(), Registry::new());
         let settings =
             Settings { database: "orest".to_owned(), base_url: "http://orest.example".to_owned(), trust_proxy: false };
         let router = router(AppState::new(test.service.clone(), orm, settings));

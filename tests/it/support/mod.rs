@@ -208,7 +208,7 @@ impl TestService {
 
     /// The Odoo face.
     pub fn orm(&self) -> Orm {
-        Orm { service: self.service.clone(), registry: Arc::new(Registry::new()) }
+        Orm::new(self.service.clone(), Registry::new())
     }
 
     /// Calls a method as a user of [`USERS`] does over RPC; `args` is a list, `kwargs` an object.

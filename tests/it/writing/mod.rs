@@ -1,6 +1,10 @@
 //! The methods that change, on a real service: what they answer, to whom, and what is true afterwards.
 
+mod apikeys;
+mod applications;
+mod records;
 mod revoking;
+mod users;
 
 use serde_json::{Value, json};
 

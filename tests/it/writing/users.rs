@@ -1,0 +1,336 @@
+//! Users: who may change whom, and what each change does to sessions, tokens and keys.
+
+use orest::service::issue::Tokens;
+use serde_json::{Value, json};
+
+use super::{acts, answer, brief};
+use crate::support::TestService;
+
+const MODEL: &str = "res.users";
+
+/// What Bob has, before and after.
+struct Bob<'a> {
+    test: &'a TestService,
+    tokens: Tokens,
+    sid: orest::domain::secret::Secret,
+    key: orest::domain::secret::Secret,
+}
+
+impl<'a> Bob<'a> {
+    async fn of(test: &'a TestService) -> Self {
+        let bob = test.uid("bob");
+        Self {
+            test,
+            tokens: test.authorize("bob", 0, None, true).await.expect("exchanged"),
+            sid: test.service.open_session(bob, None).await.expect("signed in"),
+            key: test.service.make_api_key(bob, "k", None, None).await.expect("made"),
+        }
+    }
+
+    /// Whether his access token, session and API key are good.
+    async fn good(&self) -> [bool; 3] {
+        let service = &self.test.service;
+        [
+            service.verify(self.tokens.access.reveal()).await.expect("answers").is_ok(),
+            service.session(self.sid.reveal()).await.expect("answers").is_some(),
+            service.user_by_api_key(self.key.reveal(), "rpc").await.expect("answers").is_some(),
+        ]
+    }
+}
+
+#[tokio::test]
+async fn what_ends_what() {
+    const ALL: [bool; 3] = [true; 3];
+    const NONE: [bool; 3] = [false; 3];
+    let write = |values: Value| ("write", json!([[4], values]));
+    for ((method, args), after, undone, acts_made, channel) in [
+        (write(json!({"name": "Robert"})), ALL, ALL, 0, ""),
+        (write(json!({"email": "new@example.com"})), ALL, ALL, 0, ""),
+        (write(json!({"group_ids": [[4, 8]]})), ALL, ALL, 0, ""),
+        (write(json!({"login": "robert"})), [true, false, true], [true, false, true], 0, ""),
+        (write(json!({"password": "new password"})), [false, false, true], [false, false, true], 1, "password_change"),
+        (write(json!({"password": ""})), [false, false, true], [false, false, true], 1, "password_change"),
+        (write(json!({"active": false})), NONE, ALL, 0, ""),
+        (("action_archive", json!([[4]])), NONE, ALL, 0, ""),
+        (write(json!({"state": "pending"})), NONE, NONE, 0, ""),
+        (("action_disable", json!([[4]])), NONE, [false, false, true], 1, "user_disable"),
+        (("action_revoke_all_sessions", json!([[4]])), [false, false, true], [false, false, true], 1, "rpc"),
+        (("unlink", json!([[4]])), NONE, NONE, 1, "user_delete"),
+    ] {
+        let test = TestService::new().await;
+        let bob = Bob::of(&test).await;
+        assert_eq!(bob.good().await, ALL);
+        let got = answer(&test, "admin", MODEL, method, args.clone(), json!({})).await;
+        let case = format!("{method}({args}): {got}");
+        assert!(!got.is_string(), "{case}");
+        assert_eq!(bob.good().await, after, "{case}");
+        assert_eq!(acts(&test).await, json!(2 + acts_made), "{case}");
+        if acts_made > 0 {
+            let fields = json!(["channel", "user_id", "requested", "revoked", "already_revoked"]);
+            let act = answer(&test, "admin", "orest.revocation", "read", json!([3, fields]), json!({})).await;
+            assert_eq!(
+                act,
+                json!([{"id": 3, "channel": channel, "user_id": [2, "Administrator"],
+                        "requested": 4, "revoked": 3, "already_revoked": 1}]),
+                "{case}"
+            );
+        }
+        if method != "unlink" {
+            answer(&test, "admin", MODEL, "action_enable", json!([[4]]), json!({})).await;
+            assert_eq!(bob.good().await, undone, "{case}, enabled again");
+        }
+        let again = test.restart().await;
+        let verdict = again.service.verify(bob.tokens.access.reveal()).await.expect("answers");
+        assert_eq!(verdict.is_ok(), undone[0], "{case}, after a restart");
+    }
+}
+
+#[tokio::test]
+async fn deleting_keeps_what_others_linked() {
+    let test = TestService::new().await;
+    assert_eq!(answer(&test, "admin", MODEL, "unlink", json!([[3]]), json!({})).await, json!(true));
+    let fields = json!(["user_id", "device_id", "state", "revoked_by"]);
+    let rows = answer(&test, "admin", "orest.authorization", "read", json!([[2, 4], fields]), json!({})).await;
+    assert_eq!(
+        rows,
+        json!([
+            {"id": 2, "user_id": false, "device_id": false, "state": "revoked", "revoked_by": [2, "Administrator"]},
+            {"id": 4, "user_id": false, "device_id": false, "state": "revoked", "revoked_by": false},
+        ])
+    );
+    let log = answer(&test, "admin", "orest.revocation", "read", json!([1, ["user_login"]]), json!({})).await;
+    assert_eq!(log, json!([{"id": 1, "user_login": "alice"}]));
+    let left = answer(&test, "admin", "orest.device", "search_count", json!([[]]), json!({})).await;
+    assert_eq!(left, json!(0));
+    let undone = answer(&test, "admin", "orest.revocation", "action_undo", json!([[3]]), json!({})).await;
+    assert!(undone.as_str().is_some_and(|text| text.contains("user_delete can't be taken back")), "{undone}");
+}
+
+#[tokio::test]
+async fn who_may() {
+    let managers = "You are not allowed to modify 'User' (res.users) records.";
+    let above = "Administrator is in the group 'Role / Administrator' and you are not: ask somebody who is.";
+    let group = |name: &str| format!("You can't change who is in the group '{name}', because you are not in it.");
+    let own_end = "You cannot deactivate the user you're currently logged in as.";
+    let access = |text: &str| json!(format!("odoo.exceptions.AccessError: {text}"));
+    let user = |text: &str| json!(format!("odoo.exceptions.UserError: {text}"));
+    for (login, method, args, expect) in [
+        ("alice", "write", json!([[3], {"name": "Al", "lang": "de_DE", "tz": "UTC", "email": "a@x.y"}]), json!(true)),
+        ("alice", "write", json!([[3], {"login": "al"}]), access(managers)),
+        ("alice", "write", json!([[3], {"password": "x"}]), access(managers)),
+        ("alice", "write", json!([[3], {"group_ids": [[4, 5]]}]), access(managers)),
+        ("alice", "write", json!([[4], {"name": "x"}]), access(managers)),
+        ("alice", "write", json!([[3, 4], {"name": "x"}]), access(managers)),
+        (
+            "alice",
+            "create",
+            json!([{"name": "x", "login": "x"}]),
+            access("You are not allowed to create 'User' (res.users) records."),
+        ),
+        ("alice", "unlink", json!([[4]]), access("You are not allowed to delete 'User' (res.users) records.")),
+        ("alice", "action_disable", json!([[4]]), access(managers)),
+        ("olga", "action_disable", json!([[4]]), access(managers)),
+        (
+            "alice",
+            "action_revoke_all_sessions",
+            json!([[4]]),
+            access("Uh-oh! Looks like you have stumbled upon some top-secret records."),
+        ),
+        (
+            "portia",
+            "action_revoke_all_sessions",
+            json!([[7]]),
+            access("You are not allowed to access 'User' (res.users) records."),
+        ),
+        ("erna", "write", json!([[4], {"name": "B", "password": "x", "group_ids": [[4, 8]]}]), json!(true)),
+        ("erna", "write", json!([[4], {"groups_id": [[4, 5]]}]), access(&group("Role / Administrator"))),
+        ("erna", "write", json!([[4], {"group_ids": [[6, 0, [6]]]}]), access(&group("REST API Admin"))),
+        ("erna", "write", json!([[6], {"group_ids": [[4, 5]]}]), access(&group("Role / Administrator"))),
+        (
+            "erna",
+            "create",
+            json!([{"name": "x", "login": "x", "group_ids": [[4, 5]]}]),
+            access(&group("Role / Administrator")),
+        ),
+        ("erna", "create", json!([{"name": "x", "login": "x", "group_ids": [[4, 4]]}]), json!(9)),
+        ("erna", "write", json!([[2], {"password": "x"}]), access(above)),
+        ("erna", "write", json!([[2], {"name": "x"}]), access(above)),
+        ("erna", "action_disable", json!([[2]]), access(above)),
+        (
+            "erna",
+            "action_disable",
+            json!([[4]]),
+            json!({"revocation_ids": [3], "requested": 3, "revoked": 2, "already_revoked": 1}),
+        ),
+        (
+            "erna",
+            "write",
+            json!([[4], {"group_ids": [[0, 0, {}]]}]),
+            json!(
+                "odoo.exceptions.UserError: The records of 'Groups' (group_ids) can only be linked and unlinked here."
+            ),
+        ),
+        (
+            "erna",
+            "write",
+            json!([[4], {"group_ids": [[4, 99]]}]),
+            json!(
+                "odoo.exceptions.ValidationError: The operation cannot be completed: the field 'Groups' (group_ids) of 'User' \
+             (res.users) refers to res.groups(99,), which does not exist or has been deleted."
+            ),
+        ),
+        ("admin", "write", json!([[2], {"active": false}]), user(own_end)),
+        ("admin", "action_disable", json!([[4, 2]]), user(own_end)),
+        ("admin", "write", json!([[2], {"state": "pending"}]), user(own_end)),
+        ("admin", "write", json!([[1], {"active": true}]), user("You cannot activate the superuser.")),
+        ("admin", "action_enable", json!([[1]]), user("You cannot activate the superuser.")),
+        (
+            "admin",
+            "write",
+            json!([[2], {"group_ids": [[6, 0, [1]]]}]),
+            json!("odoo.exceptions.ValidationError: You must have at least an administrator user."),
+        ),
+        (
+            "admin",
+            "write",
+            json!([[2], {"new_password": "x"}]),
+            user(
+                "Please use the change password wizard (in User Preferences or User menu) to change your own password.",
+            ),
+        ),
+        (
+            "admin",
+            "unlink",
+            json!([[4, 1]]),
+            user(
+                "You can not remove the admin user as it is used internally for resources created by Odoo (updates, module installation, ...)",
+            ),
+        ),
+        (
+            "admin",
+            "unlink",
+            json!([[4, 2]]),
+            user(
+                "You cannot delete the admin user because it is utilized in various places (such as security configurations,...). \
+             Instead, archive it.",
+            ),
+        ),
+        ("erna", "unlink", json!([[6]]), user("You cannot delete the user you're currently logged in as.")),
+        (
+            "admin",
+            "create",
+            json!([{"name": "x", "login": "bob"}]),
+            json!(
+                "odoo.exceptions.ValidationError: The operation cannot be completed: You can not have two users with the same login!"
+            ),
+        ),
+        (
+            "admin",
+            "create",
+            json!([{"name": "x"}]),
+            json!(
+                "odoo.exceptions.ValidationError: The operation cannot be completed: Missing required value for the field 'Login' (login)."
+            ),
+        ),
+        (
+            "admin",
+            "write",
+            json!([[3, 4], {"login": "same"}]),
+            json!(
+                "odoo.exceptions.ValidationError: The operation cannot be completed: You can not have two users with the same login!"
+            ),
+        ),
+        (
+            "admin",
+            "action_disable",
+            json!([[4, 99]]),
+            json!("odoo.exceptions.MissingError: Record does not exist or has been deleted."),
+        ),
+    ] {
+        let test = TestService::new().await;
+        let got = answer(&test, login, MODEL, method, args.clone(), json!({})).await;
+        assert_eq!(brief(&got), expect, "{login}: {method}({args})");
+        if brief(&got).is_string() {
+            let state = json!([[["active", "=", true]]]);
+            assert_eq!(
+                answer(&test, "admin", MODEL, "search_count", state, json!({})).await,
+                json!(7),
+                "{method}({args})"
+            );
+            assert_eq!(acts(&test).await, json!(2), "{method}({args})");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pending_user_can_t_be_disabled() {
+    let test = TestService::new().await;
+    answer(&test, "admin", MODEL, "write", json!([[4], {"state": "pending"}]), json!({})).await;
+    let refused = answer(&test, "admin", MODEL, "action_disable", json!([[3, 4]]), json!({})).await;
+    assert_eq!(refused, "odoo.exceptions.UserError: Bob is pending: only a confirmed user can be disabled.");
+    let alice = answer(&test, "admin", MODEL, "read", json!([3, ["active"]]), json!({})).await;
+    assert_eq!(alice, json!([{"id": 3, "active": true}]), "none of them");
+}
+
+#[tokio::test]
+async fn passwords() {
+    let test = TestService::new().await;
+    let denied = "odoo.exceptions.AccessDenied: Access Denied";
+    let empty = "odoo.exceptions.UserError: Setting empty passwords is not allowed for security reasons!";
+    for (args, expect) in [
+        (json!(["bad", "x"]), json!(denied)),
+        (json!(["", "x"]), json!(denied)),
+        (json!(["alice", ""]), json!(empty)),
+        (json!(["alice", "new"]), json!(true)),
+        (json!(["alice", "newer"]), json!(denied)),
+    ] {
+        let got = answer(&test, "alice", MODEL, "change_password", args.clone(), json!({})).await;
+        assert_eq!(got, expect, "{args}");
+    }
+    let signs_in = async |login: &str, password: &str| {
+        test.service.user_by_password(login, password, None).await.expect("answers").is_some()
+    };
+    assert!(signs_in("alice", "new").await && !signs_in("alice", "alice").await);
+    let given = json!({"name": "Carol", "login": "carol", "password": "secret", "group_ids": [[4, 1]]});
+    let id = answer(&test, "admin", MODEL, "create", json!([given]), json!({})).await;
+    assert!(signs_in("carol", "secret").await);
+    let row = answer(&test, "admin", MODEL, "read", json!([id]), json!({})).await;
+    assert!(!row.to_string().contains("secret") && !row.to_string().contains("argon"), "{row}");
+    answer(&test, "admin", MODEL, "write", json!([[id], {"login": "caro"}]), json!({})).await;
+    assert!(signs_in("caro", "secret").await && !signs_in("carol", "secret").await);
+    let subjects = answer(
+        &test,
+        "admin",
+        "orest.identity",
+        "search_read",
+        json!([[["user_id", "=", id]], ["subject"]]),
+        json!({}),
+    );
+    assert_eq!(subjects.await[0]["subject"], "caro");
+    answer(&test, "admin", MODEL, "write", json!([[id], {"password": ""}]), json!({})).await;
+    assert!(!signs_in("caro", "secret").await && !signs_in("caro", "").await);
+}
+
+#[tokio::test]
+async fn devices_and_codes() {
+    let test = TestService::new().await;
+    let done =
+        answer(&test, "alice", "orest.device", "action_revoke", json!([[1]]), json!({"reason_user": "lost"})).await;
+    assert_eq!(done, json!({"revocation_ids": [3], "requested": 1, "revoked": 1, "already_revoked": 0}));
+    let row = answer(&test, "alice", "orest.device", "read", json!([[1, 2], ["revoked"]]), json!({})).await;
+    assert_eq!(row, json!([{"id": 1, "revoked": true}, {"id": 2, "revoked": false}]));
+    assert_eq!(super::live(&test).await, json!([3, 5, 7]));
+    let refused = answer(&test, "bob", "orest.device", "action_revoke", json!([[2]]), json!({})).await;
+    assert!(refused.as_str().is_some_and(|text| text.contains("top-secret")), "{refused}");
+
+    let codes = "orest.authorization.code";
+    test.authorize("bob", 0, None, false).await;
+    let active = json!([[["active", "=", true]]]);
+    let open = answer(&test, "olga", codes, "search", active.clone(), json!({})).await;
+    assert_eq!(open.as_array().map(Vec::len), Some(2), "the new one and the one that was never exchanged");
+    let done = answer(&test, "olga", codes, "action_revoke_authorization_codes", json!([open]), json!({})).await;
+    assert_eq!(done, json!({"requested": 2, "deactivated": 2}));
+    assert_eq!(answer(&test, "olga", codes, "search", active, json!({})).await, json!([]));
+    let refused = answer(&test, "alice", codes, "action_revoke_authorization_codes", json!([open]), json!({})).await;
+    assert!(refused.as_str().is_some_and(|text| text.contains("not allowed to access")), "{refused}");
+}
