@@ -10,6 +10,15 @@ use subtle::ConstantTimeEq;
 
 use super::time::Entropy;
 
+/// By hand: this is done for each request that brings a secret.
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+}
+
 /// A secret in clear, on its way out of the process, once. `Debug` shows its type only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -21,9 +30,7 @@ impl Secret {
         entropy.fill(&mut random);
         let mut text = String::with_capacity(prefix.len() + 2 * bytes);
         text.push_str(prefix);
-        for byte in random {
-            text.push_str(&format!("{byte:02x}"));
-        }
+        push_hex(&mut text, &random);
         Self(text)
     }
 
@@ -51,8 +58,9 @@ pub struct SecretHash(String);
 impl SecretHash {
     /// The hash of what a caller presents.
     pub fn of(presented: &str) -> Self {
-        let digest = Sha256::digest(presented.as_bytes());
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        let mut text = String::with_capacity(64);
+        push_hex(&mut text, &Sha256::digest(presented.as_bytes()));
+        Self(text)
     }
 
     /// As read from the database.

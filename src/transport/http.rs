@@ -91,7 +91,7 @@ pub fn router(state: AppState) -> Router {
         .layer(RequestBodyLimitLayer::new(limits::BODY_BYTES_MAX))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT))
-        .layer(from_fn_with_state(state, note_peer));
+        .layer(from_fn_with_state(Arc::clone(&state.settings), note_peer));
     let observed = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()).on_response(log))
@@ -131,10 +131,10 @@ fn normalise<B>(mut request: Request<B>) -> Request<B> {
 }
 
 /// Finds out from where a request comes, once, for every door and for the log.
-async fn note_peer(State(state): State<AppState>, mut request: Request<Body>, next: Next) -> Response<Body> {
+async fn note_peer(State(settings): State<Arc<Settings>>, mut request: Request<Body>, next: Next) -> Response<Body> {
     let connection =
         request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
-    let forwarded = state.settings.trust_proxy.then(|| forwarded_for(&request)).flatten();
+    let forwarded = settings.trust_proxy.then(|| forwarded_for(&request)).flatten();
     request.extensions_mut().insert(Peer(forwarded.or(connection)));
     next.run(request).await
 }

@@ -1,6 +1,6 @@
 //! `application/x-www-form-urlencoded`, from a body or from a query.
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 
@@ -92,10 +92,24 @@ pub fn is_form(headers: &HeaderMap) -> bool {
 
 /// The form that a request carries in its body, whether a parameter is there twice or not.
 pub async fn read(request: Request) -> Result<Params, OAuthError> {
-    if !is_form(request.headers()) {
+    let (parts, body) = request.into_parts();
+    read_body(&parts.headers, body).await
+}
+
+/// The form of a request that has been taken apart, with no parameter twice.
+pub async fn read_parts(headers: &HeaderMap, body: Body) -> Result<Params, OAuthError> {
+    let params = read_body(headers, body).await?;
+    match params.repeated() {
+        Some(_) => Err(OAuthError::invalid_request("a parameter is there more than once")),
+        None => Ok(params),
+    }
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Params, OAuthError> {
+    if !is_form(headers) {
         return Err(OAuthError::invalid_request("the body must be application/x-www-form-urlencoded"));
     }
-    let body = to_bytes(request.into_body(), limits::FORM_BYTES_MAX).await.map_err(|_| OAuthError::TooLarge)?;
+    let body = to_bytes(body, limits::FORM_BYTES_MAX).await.map_err(|_| OAuthError::TooLarge)?;
     Params::parse(&body).map_err(|error| OAuthError::invalid_request(error.to_string()))
 }
 
@@ -106,11 +120,8 @@ impl<S: Sync> FromRequest<S> for Form {
     type Rejection = OAuthError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, OAuthError> {
-        let params = read(request).await?;
-        match params.repeated() {
-            Some(_) => Err(OAuthError::invalid_request("a parameter is there more than once")),
-            None => Ok(Self(params)),
-        }
+        let (parts, body) = request.into_parts();
+        read_parts(&parts.headers, body).await.map(Self)
     }
 }
 

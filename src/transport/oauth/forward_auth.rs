@@ -10,11 +10,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::client_auth::{Authorization, authorization};
 use super::error::OAuthError;
-use super::pages::cookies;
-use super::set_no_store;
+use super::pages::sign_in::signed_in;
+use super::{Shared, set_no_store};
 use crate::domain::token::TokenKind;
 use crate::store::users::User;
-use crate::transport::http::AppState;
 
 const USER: HeaderName = HeaderName::from_static("x-auth-request-user");
 const EMAIL: HeaderName = HeaderName::from_static("x-auth-request-email");
@@ -25,7 +24,7 @@ const CLIENT_ID: HeaderName = HeaderName::from_static("x-orest-client-id");
 const SCOPE: HeaderName = HeaderName::from_static("x-orest-scope");
 
 /// Says who calls, if anybody.
-pub async fn check(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, OAuthError> {
+pub async fn check(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, OAuthError> {
     let service = &state.service;
     let mut response = StatusCode::OK.into_response();
     let out = response.headers_mut();
@@ -48,8 +47,7 @@ pub async fn check(State(state): State<AppState>, headers: HeaderMap) -> Result<
         }
         Some(Authorization::Basic(..)) => return Err(OAuthError::InvalidToken),
         None => {
-            let sid = cookies::get(&headers, cookies::SESSION).ok_or(OAuthError::NoToken)?;
-            let session = service.session(sid).await?.ok_or(OAuthError::NoToken)?;
+            let (session, _) = signed_in(&state, &headers).await?.ok_or(OAuthError::NoToken)?;
             put_user(out, &session.user);
         }
     }

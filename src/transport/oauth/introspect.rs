@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,15 +14,14 @@ use serde::ser::{SerializeSeq, Serializer};
 
 use super::client_auth::{Authorization, authenticate_confidential, authorization};
 use super::error::OAuthError;
-use super::form::{Form, Params};
-use super::set_no_store;
+use super::form::{self, Params};
+use super::{Shared, set_no_store};
 use crate::domain::ids::{ApplicationId, UserId};
 use crate::domain::token::{Claims, TokenKind};
 use crate::service::Service;
 use crate::service::sign_in::RPC_SCOPE;
 use crate::service::verify::Verified;
 use crate::store::applications::ModelScheme;
-use crate::transport::http::AppState;
 
 #[derive(Serialize)]
 struct Active<'a> {
@@ -104,14 +103,11 @@ enum Asker {
 }
 
 /// Says whether a token is good.
-pub async fn introspect(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    form: Result<Form, OAuthError>,
-) -> Result<Response, OAuthError> {
-    let Form(form) = form?;
+pub async fn introspect(State(state): State<Shared>, request: Request) -> Result<Response, OAuthError> {
+    let (parts, body) = request.into_parts();
+    let form = form::read_parts(&parts.headers, body).await?;
     let service = &state.service;
-    let asker = asker(service, &headers, &form).await?;
+    let asker = asker(service, &parts.headers, &form).await?;
     let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     let verdict = match service.verify_in_memory(token) {
         Some(verdict) => verdict,

@@ -20,13 +20,13 @@ use super::client_auth::{Authorization, authorization};
 use super::error::{RETRY_AFTER, retry_after};
 use super::form::{Params, is_form};
 use super::pages::page::see_other;
-use super::set_no_store;
 use super::token::TokenBody;
+use super::{Shared, set_no_store};
 use crate::domain::application::Application;
 use crate::limits;
 use crate::service::issue::{GrantError, Tokens};
 use crate::service::{Error, Service};
-use crate::transport::http::{AppState, Peer};
+use crate::transport::http::Peer;
 
 /// The version that we stand in for.
 const ORESTAPI_VERSION: &str = "1.6.4";
@@ -38,7 +38,7 @@ const ACCESS_TOKEN: &str = "OrestapiOauth2AccessToken";
 const APPLICATION_DATA: &str = "OrestapiApplicationData";
 
 /// `/orestapi/*`. Any of GET and POST, as it had no restriction.
-pub fn router() -> Router<AppState> {
+pub fn router() -> Router<Shared> {
     Router::new()
         .route("/orestapi/version", get(version).post(version))
         .route("/orestapi/oauth2/authorization", get(authorize).post(authorize))
@@ -121,7 +121,7 @@ async fn version() -> Response {
 }
 
 /// Leads on to our own page, with the same request. `scope` was never heeded: it is all that the application may ask for.
-async fn authorize(State(state): State<AppState>, request: Request) -> Result<Response, Refused> {
+async fn authorize(State(state): State<Shared>, request: Request) -> Result<Response, Refused> {
     let refuse = |code, message| Err(because(AUTHORIZATION, code, message));
     let Some(params) = params(request).await.filter(|params| !params.is_empty()) else {
         return refuse("0001", "No parameters, or they can't be read.");
@@ -144,7 +144,7 @@ async fn authorize(State(state): State<AppState>, request: Request) -> Result<Re
 
 /// Gives tokens.
 async fn access_token(
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Peer(address): Peer,
     headers: HeaderMap,
     request: Request,
@@ -206,7 +206,7 @@ fn not_granted(error: GrantError, code: &'static str, message: &'static str) -> 
 }
 
 /// Tells an application whether it is known and active.
-async fn status(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Refused> {
+async fn status(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, Refused> {
     let refuse = || because(APPLICATION_DATA, "0010", "No application for this Basic authentication.");
     let Ok(Some(Authorization::Basic(client_id, secret))) = authorization(&headers) else { return Err(refuse()) };
     let application = confidential(&state.service, &client_id, &secret).await?.ok_or_else(refuse)?;

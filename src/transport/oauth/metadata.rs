@@ -5,11 +5,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::set_readable_by_all;
-use crate::transport::http::AppState;
+use super::{Shared, set_readable_by_all};
 
 /// Says where everything is and what is supported.
-pub async fn metadata(State(state): State<AppState>) -> Response {
+pub async fn metadata(State(state): State<Shared>) -> Response {
     let base = &state.settings.base_url;
     let methods = json!(["client_secret_basic", "client_secret_post", "none"]);
     let mut response = Json(json!({

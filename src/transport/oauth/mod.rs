@@ -19,11 +19,16 @@ pub mod pages;
 pub mod revoke;
 pub mod token;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::routing::{get, post};
 
 use super::http::AppState;
+
+/// What these doors work with, behind one count: a clone for each request must cost next to nothing.
+type Shared = Arc<AppState>;
 
 /// `/oauth2/*`, `/.well-known/oauth-authorization-server`, `/web/login` and `/orestapi/*`.
 pub fn router(state: AppState) -> Router {
@@ -35,7 +40,7 @@ pub fn router(state: AppState) -> Router {
         .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
         .merge(pages::router())
         .merge(legacy::router())
-        .with_state(state)
+        .with_state(Arc::new(state))
 }
 
 /// What an answer with a token in it must carry (RFC 6749 section 5.1).

@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use super::client_auth::authenticate;
 use super::error::OAuthError;
 use super::form::Form;
-use super::{set_no_store, set_readable_by_all};
-use crate::transport::http::{AppState, Peer};
+use super::{Shared, set_no_store, set_readable_by_all};
+use crate::transport::http::Peer;
 
 /// Revokes. A token that nobody knows is no error: what the caller wanted is true. `token_type_hint` is not needed, a token
 /// says itself what it is.
 pub async fn revoke(
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Peer(address): Peer,
     headers: HeaderMap,
     form: Result<Form, OAuthError>,

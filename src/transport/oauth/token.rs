@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::client_auth::authenticate;
 use super::error::OAuthError;
 use super::form::{Form, Params};
-use super::{set_no_store, set_readable_by_all};
+use super::{Shared, set_no_store, set_readable_by_all};
 use crate::domain::scope::Scope;
 use crate::service::issue::Tokens;
-use crate::transport::http::{AppState, Peer};
+use crate::transport::http::Peer;
 
 /// RFC 6749 section 5.1.
 #[derive(Serialize)]
@@ -45,7 +45,7 @@ impl<'a> TokenBody<'a> {
 
 /// Gives tokens.
 pub async fn token(
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Peer(address): Peer,
     headers: HeaderMap,
     form: Result<Form, OAuthError>,

@@ -310,6 +310,18 @@ async fn several_devices_side_by_side() {
     assert!(!is_active(&app, &at_desk).await && is_active(&app, &on_the_way).await);
 }
 
+/// Signed in over Odoo's RPC, so that no device is known until the person consents.
+#[tokio::test]
+async fn a_session_from_elsewhere_gets_a_device() {
+    let (test, app) = set_up().await;
+    let mut browser = Browser::new(&app);
+    let session = test.service.open_session(test.uid("alice"), None).await.unwrap();
+    browser.cookies.insert("session_id".to_owned(), session.reveal().to_owned());
+    let (access, _) = grant(&mut browser, "alice", MAIL).await;
+    assert_eq!(introspect(&app, &access).await["orest"]["device_id"], json!(browser_device(&test).await));
+    assert!(browser.cookies.contains_key("orest_device"));
+}
+
 #[tokio::test]
 async fn model_schemes_are_told() {
     let (test, app) = set_up().await;

@@ -275,8 +275,10 @@ async fn signing_in_and_out() {
         assert_eq!(answer.status, 403, "{login}");
         assert!(answer.body.contains("Wrong login or password.") && !browser.cookies.contains_key("session_id"));
     }
-    let answer = browser.submit(&page.body, "/web/login", &[("login", ""), ("password", "")]).await;
+    let answer = browser.submit(&page.body, "/web/login", &[("login", "\"><script>"), ("password", "")]).await;
     assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("value=\"&quot;&gt;&lt;script&gt;\""), "{}", answer.body);
+    check_headers(&answer);
     let answer = browser.submit(&page.body, "/web/login", &[("login", "alice"), ("password", "alice")]).await;
     assert_eq!((answer.status.as_u16(), answer.location()), (303, "/web/login"));
     assert!(

@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::html;
 
+use super::super::Shared;
 use super::super::form::{self, Params};
 use super::csrf::{self, Purpose};
 use super::page::{failed, form_targets, page, problem, see_other};
 use super::sign_in::{address, sign_out_form, signed_in, stale, unreadable};
-use super::user_agent;
+use super::{cookies, user_agent};
 use crate::domain::application::Application;
 use crate::domain::pkce::CodeChallenge;
 use crate::domain::revocation::Channel;
@@ -198,7 +199,7 @@ impl Asked {
 }
 
 /// Puts a request before the person.
-pub async fn show(State(state): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+pub async fn show(State(state): State<Shared>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let Ok(params) = Params::parse(query.unwrap_or_default().as_bytes()) else { return unreadable() };
     match put(&state, &headers, &params).await {
         Ok(response) => response,
@@ -267,7 +268,7 @@ fn consent_page(asked: &Asked, session: &Session, sid: &str, device: &str, has_l
 
 /// Takes the person's decision; a form without one is a request (RFC 6749 section 3.1 allows both methods).
 pub async fn decide(
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Peer(address): Peer,
     headers: HeaderMap,
     request: Request,
@@ -308,6 +309,12 @@ async fn take(
         }
         _ => return Ok(unreadable()),
     }
+    // A session that was opened over RPC has no device yet.
+    let (device, cookie) = match session.device {
+        Some(device) => (device, None),
+        // Always a new one: a known one may be revoked, and only signing in may lift that.
+        None => state.service.note_device(session.user.id, None, user_agent::describe(headers), from).await?,
+    };
     let context = Context { actor: Service::actor(&session.user), channel: Channel::OauthRevoke, address: from };
     let consent = Consent {
         application: asked.application,
@@ -315,10 +322,17 @@ async fn take(
         redirect_uri_sent: asked.redirect_uri_sent,
         scope: asked.scope,
         challenge: asked.challenge,
-        device: session.device,
+        device: Some(device),
     };
     match state.service.consent(&context, consent).await {
-        Ok(code) => Ok(see_other(&callback.with(issuer, &[("code", code.reveal())]))),
+        Ok(code) => {
+            let mut response = see_other(&callback.with(issuer, &[("code", code.reveal())]));
+            if let Some(cookie) = cookie.filter(|_| cookies::get(headers, cookies::DEVICE).is_none()) {
+                let (settings, age) = (&state.settings, Some(cookies::DEVICE_AGE));
+                cookies::set(response.headers_mut(), settings, cookies::DEVICE, cookie.reveal(), age);
+            }
+            Ok(response)
+        }
         // The address was taken from the application a moment ago: it is nowhere to send anything.
         Err(GrantError::InvalidGrant(_)) => Err(Refused::Page("The address of the answer is no longer registered.")),
         Err(GrantError::InvalidScope) => Err(Refused::Application {

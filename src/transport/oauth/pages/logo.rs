@@ -4,11 +4,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::super::Shared;
 use super::page::failed;
-use crate::transport::http::{AppState, html_error};
+use crate::transport::http::html_error;
 
 /// Gives the picture, if it is one of a kind that can hold no script.
-pub async fn logo(State(state): State<AppState>, Path(client_id): Path<String>) -> Response {
+pub async fn logo(State(state): State<Shared>, Path(client_id): Path<String>) -> Response {
     let image = match state.service.logo(&client_id).await {
         Ok(image) => image,
         Err(error) => return failed(error),

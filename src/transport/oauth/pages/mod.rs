@@ -12,10 +12,10 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::{get, post};
 
-use crate::transport::http::AppState;
+use super::Shared;
 
 /// `/oauth2/authorize`, `/web/login`, and what they show.
-pub fn router() -> Router<AppState> {
+pub fn router() -> Router<Shared> {
     Router::new()
         .route("/oauth2/authorize", get(authorize::show).post(authorize::decide))
         .route("/web/login", get(sign_in::show).post(sign_in::sign_in))

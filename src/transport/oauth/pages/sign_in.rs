@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::html;
 
+use super::super::Shared;
 use super::super::error::OAuthError;
 use super::super::form::{Form, Params};
 use super::csrf::{self, Purpose};
@@ -42,7 +43,7 @@ pub fn address(target: &str, again: bool) -> String {
 }
 
 /// Shows the form.
-pub async fn show(State(state): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+pub async fn show(State(state): State<Shared>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let Ok(params) = Params::parse(query.unwrap_or_default().as_bytes()) else { return unreadable() };
     let target = params.get("redirect").and_then(local_path);
     let current = match signed_in(&state, &headers).await {
@@ -54,13 +55,13 @@ pub async fn show(State(state): State<AppState>, headers: HeaderMap, RawQuery(qu
             Some(target) => see_other(target),
             None => welcome(&session, sid),
         },
-        _ => form(&state, &headers, target, None),
+        _ => form(&state, &headers, target, None, None),
     }
 }
 
 /// Takes the form.
 pub async fn sign_in(
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     Peer(address): Peer,
     headers: HeaderMap,
     form_sent: Result<Form, OAuthError>,
@@ -68,18 +69,32 @@ pub async fn sign_in(
     let Ok(Form(params)) = form_sent else { return unreadable() };
     let target = params.get("redirect").and_then(local_path);
     let Some(cookie) = cookies::get(&headers, cookies::FORM) else {
-        return form(&state, &headers, target, Some(STALE));
+        return form(&state, &headers, target, params.get("login"), Some(STALE));
     };
     if !csrf::is_ours(&state.settings, &headers, Purpose::SignIn, cookie, params.get("csrf_token")) {
-        return form(&state, &headers, target, Some(STALE));
+        return form(&state, &headers, target, params.get("login"), Some(STALE));
     }
     let (Some(login), Some(password)) = (params.get("login"), params.get("password")) else {
-        return form(&state, &headers, target, Some((StatusCode::BAD_REQUEST, "Enter your login and your password.")));
+        return form(
+            &state,
+            &headers,
+            target,
+            params.get("login"),
+            Some((StatusCode::BAD_REQUEST, "Enter your login and your password.")),
+        );
     };
     let service = &state.service;
     let user = match service.user_by_password(login, password, address).await {
         Ok(Some(user)) => user,
-        Ok(None) => return form(&state, &headers, target, Some((StatusCode::FORBIDDEN, "Wrong login or password."))),
+        Ok(None) => {
+            return form(
+                &state,
+                &headers,
+                target,
+                params.get("login"),
+                Some((StatusCode::FORBIDDEN, "Wrong login or password.")),
+            );
+        }
         Err(error) => return failed(error),
     };
     let opened = async {
@@ -107,7 +122,7 @@ pub async fn sign_in(
 
 /// Signs out, then leads on.
 pub async fn sign_out(
-    State(state): State<AppState>,
+    State(state): State<Shared>,
     headers: HeaderMap,
     form_sent: Result<Form, OAuthError>,
 ) -> Response {
@@ -140,7 +155,13 @@ pub fn unreadable() -> Response {
     problem(StatusCode::BAD_REQUEST, "This request can't be read", "Go back to the application and start again.")
 }
 
-fn form(state: &AppState, headers: &HeaderMap, target: Option<&str>, alert: Option<(StatusCode, &str)>) -> Response {
+fn form(
+    state: &AppState,
+    headers: &HeaderMap,
+    target: Option<&str>,
+    login: Option<&str>,
+    alert: Option<(StatusCode, &str)>,
+) -> Response {
     // A cookie that is there is kept: the same page may be open in two tabs.
     let known = cookies::get(headers, cookies::FORM).filter(|value| is_own_form_cookie(value));
     let fresh = known.is_none().then(|| state.service.random_secret());
@@ -157,10 +178,11 @@ fn form(state: &AppState, headers: &HeaderMap, target: Option<&str>, alert: Opti
                 input type="hidden" name="csrf_token" value=(csrf::token(Purpose::SignIn, cookie));
                 @if let Some(target) = target { input type="hidden" name="redirect" value=(target); }
                 label for="login" { "Login" }
-                input id="login" name="login" type="text" required autofocus autocomplete="username" autocapitalize="none"
-                    spellcheck="false";
+                input id="login" name="login" type="text" value=[login] required autofocus[login.is_none()]
+                    autocomplete="username" autocapitalize="none" spellcheck="false";
                 label for="password" { "Password" }
-                input id="password" name="password" type="password" required autocomplete="current-password";
+                input id="password" name="password" type="password" required autofocus[login.is_some()]
+                    autocomplete="current-password";
                 div.buttons { button.main type="submit" { "Sign in" } }
             }
         },
