@@ -145,6 +145,10 @@ fn arch(env: &Env<'_>, model: &'static Model, kind: &str) -> Result<String, Odoo
             model.field("display_name").into_iter().for_each(&mut show);
             inside = format!("<templates><t t-name=\"card\">{inside}</t></templates>");
         }
+        "graph" | "pivot" => {
+            let key = own.iter().find(|field| matches!(field.kind, Kind::Selection(_) | Kind::Many2one(_)));
+            key.copied().or(model.field(model.rec_name)).into_iter().for_each(&mut show);
+        }
         other => {
             return Err(OdooError::user(format!("No default view of type '{other}' could be found!")));
         }

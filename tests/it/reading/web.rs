@@ -121,12 +121,19 @@ async fn nested_records_are_bound_by_rights_too() {
 #[tokio::test]
 async fn views() {
     let test = TestService::new().await;
-    let args = json!([[[false, "list"], [false, "form"], [7, "search"], [false, "tree"], [false, "kanban"]]]);
+    let args = json!([[
+        [false, "list"],
+        [false, "form"],
+        [7, "search"],
+        [false, "tree"],
+        [false, "kanban"],
+        [false, "graph"]
+    ]]);
     let options = json!({"options": {"toolbar": true, "load_filters": true}});
     for model in test.orm().registry.iter() {
         let got = answer(&test, "admin", model.name, "get_views", args.clone(), options.clone()).await;
         let views = got["views"].as_object().expect(model.name);
-        assert_eq!(views.keys().collect::<Vec<_>>(), ["list", "form", "search", "tree", "kanban"]);
+        assert_eq!(views.keys().collect::<Vec<_>>(), ["list", "form", "search", "tree", "kanban", "graph"]);
         for (kind, view) in views {
             let arch = view["arch"].as_str().expect("an architecture");
             assert!(arch.starts_with(&format!("<{kind}")) && arch.ends_with(&format!("</{kind}>")), "{arch}");
