@@ -198,3 +198,42 @@ pub fn html_error(status: StatusCode, text: &str) -> (StatusCode, Html<String>) 
     );
     (status, Html(page))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_our_own_proxy_wrote() {
+        let check = |values: &[&str], expect: Option<&str>| {
+            let mut request = Request::new(());
+            for value in values {
+                request.headers_mut().append("x-forwarded-for", value.parse().expect("a header value"));
+            }
+            assert_eq!(forwarded_for(&request), expect.map(|text| text.parse().expect("an address")), "{values:?}");
+        };
+        check(&[], None);
+        check(&["192.0.2.1"], Some("192.0.2.1"));
+        check(&["10.0.0.1, 192.0.2.1 "], Some("192.0.2.1"));
+        check(&["10.0.0.1", "2001:db8::1"], Some("2001:db8::1"));
+        check(&["::ffff:192.0.2.1"], Some("192.0.2.1"));
+        check(&["192.0.2.1, unknown"], None);
+        check(&[""], None);
+    }
+
+    #[test]
+    fn a_cookie_among_others() {
+        let check = |values: &[&str], expect: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::COOKIE, value.parse().expect("a header value"));
+            }
+            assert_eq!(cookie(&headers, "a"), expect, "{values:?}");
+        };
+        check(&[], None);
+        check(&["a=1"], Some("1"));
+        check(&["aa=0; a=1=2; a=3"], Some("1=2"));
+        check(&["b=0", " a= "], Some(""));
+        check(&["a"], None);
+    }
+}
