@@ -266,11 +266,10 @@ async fn set_active(env: &Env<'_>, model: &'static Model, ids: Vec<i64>, active:
 fn toggle_active<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let all = ids(&arguments.ids)?;
-        let rows = env.records().read_active(model, all).await.map_err(|error| env.raise(error))?;
-        for active in [true, false] {
-            let these: Vec<i64> = rows.iter().filter(|(_, was)| *was != active).map(|(id, _)| *id).collect();
-            set_active(env, model, these, active).await?;
-        }
+        check_model(&env.caller.context.actor, model, Operation::Write)?;
+        let values = |active: bool| env.values(model, &serde_json::json!({ "active": active }), false);
+        let (on, off) = (values(true)?, values(false)?);
+        env.records().toggle_active(model, all, on, off).await.map_err(|error| env.raise(error))?;
         Ok(Value::Null)
     })
 }

@@ -57,7 +57,7 @@ pub const IDENTITY_CHECK: Model = Model {
     unique: &[],
 };
 
-/// The new key, shown once: it travels in the action's context and is stored nowhere.
+/// The new key, shown once. It travels in the action's context: it is stored nowhere, and no field holds a secret.
 pub const APIKEY_SHOW: Model = Model {
     id: 33,
     name: "res.users.apikeys.show",
@@ -65,7 +65,7 @@ pub const APIKEY_SHOW: Model = Model {
     order: "id",
     rec_name: "id",
     storage: Storage::Transient,
-    own_fields: &[char("key", "Key").help("The key.").readonly()],
+    own_fields: &[],
     access: &[Access { group: Some(Group::User), read: true, write: false, create: false, unlink: false }],
     rules: &[],
     unique: &[],

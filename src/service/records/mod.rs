@@ -113,23 +113,28 @@ impl Records {
             .await
     }
 
-    /// Whether each of these records, which must be there, is active.
-    pub async fn read_active(&self, model: &'static Model, ids: Vec<i64>) -> Result<Vec<(i64, bool)>, RecordError> {
-        let Some(field) = model.field("active") else {
-            return Err(OdooError::value(format!("Invalid field 'active' in '{}'", model.name)).into());
-        };
-        self.check(model, ids.clone(), Operation::Write).await?;
-        let now = self.service.now();
-        let rows = self
-            .service
-            .store
-            .read(move |connection| {
-                let fields = [ReadField { field, related: None }];
-                read::read(connection, model, &ids, &fields, now)
-            })
-            .await?;
-        let active = |row: &Map<String, Value>| Some((row.get("id")?.as_i64()?, row.get("active")?.as_bool()?));
-        Ok(rows.iter().filter_map(active).collect())
+    /// Turns `active` over: `on` for each record that is archived, `off` for each that is not; all or none.
+    pub async fn toggle_active(
+        &self,
+        model: &'static Model,
+        ids: Vec<i64>,
+        on: Values,
+        off: Values,
+    ) -> Result<(), RecordError> {
+        self.change(move |change| {
+            change.check_records(model, &ids, Operation::Write)?;
+            let fields: Vec<_> =
+                model.field("active").into_iter().map(|field| ReadField { field, related: None }).collect();
+            let rows = read::read(change.tx.connection, model, &ids, &fields, change.now)?;
+            let is_active = |row: &Map<String, Value>| row.get("active") == Some(&Value::Bool(true));
+            let (active, archived): (Vec<_>, Vec<_>) = rows.iter().partition(|row| is_active(row));
+            let ids = |rows: Vec<&Map<String, Value>>| -> Vec<i64> {
+                rows.iter().filter_map(|row| row.get("id")?.as_i64()).collect()
+            };
+            change.write(model, &ids(archived), on)?;
+            change.write(model, &ids(active), off)
+        })
+        .await
     }
 
     async fn change<T: Send + 'static>(
