@@ -45,7 +45,7 @@ impl Change<'_, '_> {
     pub(super) fn after(&mut self, model: &'static Model, ids: &[i64], values: &Values) -> Result<(), RecordError> {
         match model.name {
             "res.users" => self.after_user(ids, values),
-            "orest.application" => {
+            "orest.application" | "orest.model.scheme" | "orest.model.configuration" => {
                 self.records.service.applications_changed_in(self.tx);
                 Ok(())
             }

@@ -358,6 +358,23 @@ async fn model_schemes_are_told() {
         });
         assert_eq!(seen["orest"]["model_scheme"], expect, "{round}");
     }
+    // What an administrator changes over Odoo's RPC holds at once.
+    let uid = test.uid("admin").0;
+    for (model, values) in [
+        ("orest.model.scheme", json!({"model_limit": "blacklist"})),
+        ("orest.model.configuration", json!({"field_limit": "none", "field_names": false})),
+    ] {
+        let args = json!(["orest", uid, "admin", model, "write", [[1], values]]);
+        let call = json!({"jsonrpc": "2.0", "method": "call", "id": 1, "params": {"service": "object", "method": "execute_kw", "args": args}});
+        let request = Request::post("/jsonrpc").header("content-type", "application/json");
+        let answer = send(&app, request.body(Body::from(call.to_string())).unwrap()).await;
+        assert_eq!(answer.json()["result"], true, "{answer:?}");
+    }
+    let expect = json!({
+        "name": "Partners", "model_limit": "blacklist",
+        "models": [{"model": "res.partner", "field_limit": "none", "fields": []}],
+    });
+    assert_eq!(introspect(&app, &access).await["orest"]["model_scheme"], expect);
 }
 
 #[tokio::test]
