@@ -54,10 +54,10 @@ FILES = {
     "07-actions": {
         "out": {
             **dict.fromkeys((*range(1, 8), *range(10, 19), *range(22, 28), 29, 30, 32, 33, 35, 36, *range(37, 46), 50, 51, *range(53, 69)), PYTHON),
-            2: STOCK, 31: "no graph views here", 21: WEB_CLIENT, 45: WEB_CLIENT, 68: WEB_CLIENT,
+            2: STOCK, 21: WEB_CLIENT, 45: WEB_CLIENT, 68: WEB_CLIENT,
         },
         "compare": {0: "subset"},
-        "rename": {28: ("res.partner", "orest.authorization")},
+        "rename": {28: ("res.partner", "orest.authorization"), 31: ("res.partner", "orest.authorization")},
         "save": {0: {"cookie4": "cookie"}},
         "numbers": {9: {90: 3}},
     },
