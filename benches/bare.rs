@@ -1,5 +1,5 @@
 //! What introspection is compared with: an axum handler that reads the same form and answers the same JSON, and does
-//! nothing in between. `benches/http.py` starts it.
+//! nothing in between. `benches/over_http.py` starts it.
 
 use axum::Router;
 use axum::http::header;

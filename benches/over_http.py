@@ -2,7 +2,7 @@
 """What the service costs over HTTP, beside a bare axum handler in the same minute.
 
     cargo build --release --bin orest --example bare
-    benches/http.py [--authorizations 1000000] [--rounds 5] [--seconds 4] [--connections 32]
+    benches/over_http.py [--authorizations 1000000] [--rounds 5] [--seconds 4] [--connections 32]
 
 Needs wrk (Debian: apt-get install wrk). Everything listens on loopback and ends with the script. Prints a table in
 Markdown; the machines that this runs on are noisy, so look at the ratios.
@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -34,13 +35,17 @@ def free_port():
 
 
 def wait_for(port, process):
+    """Waits for an answer: the port is taken before the server serves."""
     for _ in range(600):
         if process.poll() is not None:
             raise SystemExit("a server ended before it answered")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/web/health")
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.02)
     raise SystemExit("a server did not start")
 
 
