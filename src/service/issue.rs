@@ -279,7 +279,8 @@ impl Service {
         if view.application != application.id {
             return Err(Error::Forbidden("the token was issued to another client".to_owned()));
         }
-        let Some(bit) = claims.authorization.bit() else { return Ok(()) };
+        // The log is no place to be filled by asking again and again.
+        let (false, Some(bit)) = (view.revoked, claims.authorization.bit()) else { return Ok(()) };
         let context =
             Context { actor: Actor::application(&application.client_id), channel: Channel::OauthRevoke, address };
         let service = self.clone();

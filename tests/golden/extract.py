@@ -84,6 +84,10 @@ DEMO_UID, DATABASE = 5, "test19"
 SESSION_INFO = ("uid", "is_system", "is_admin", "is_public", "is_internal_user", "user_context", "db", "server_version", "server_version_info", "name", "username")
 
 
+# What differs on purpose: JSON-2 says 500 to values that mean nothing, as if the server were at fault; here it is 422.
+STATUS = {("json", 500): 422}
+
+
 def walk(value, change):
     """The value with each of its parts changed, innermost first."""
     if isinstance(value, dict):
@@ -186,7 +190,7 @@ def select(name, rules, folder):
             headers["X-Openerp-Session-Id"] = "{%s}" % cookies[headers["X-Openerp-Session-Id"]]
         exchange = {
             "line": index + 1, "label": names.text(line["label"]), "method": line["method"], "path": names.text(line["path"]), "headers": headers,
-            "body": json.dumps(line["req"]) if index in rules.get("json_text", ()) else names.body(line["req"]), "status": line["status"], "compare": compare,
+            "body": json.dumps(line["req"]) if index in rules.get("json_text", ()) else names.body(line["req"]), "status": STATUS.get((line["path"].split("/")[1], line["status"]), line["status"]), "compare": compare,
             "answer": answer_of(resp, compare, names, rules.get("drop", {}).get(index, []), rules.get("text", {}).get(index)),
         }
         if saves:

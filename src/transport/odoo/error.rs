@@ -76,7 +76,8 @@ pub fn envelope_status(error: &OdooError) -> StatusCode {
     }
 }
 
-/// The status of JSON-2. That values of the wrong type are a 500 there is Odoo's own choice.
+/// The status of JSON-2. Values that mean nothing are a 500 in Odoo, as if the server were at fault, and clients try again;
+/// here they are a 422 with the same body.
 pub fn json2_status(exception: Exception) -> StatusCode {
     match exception {
         Exception::AccessError | Exception::AccessDenied => StatusCode::FORBIDDEN,
@@ -93,11 +94,11 @@ pub fn json2_status(exception: Exception) -> StatusCode {
         | Exception::AttributeError
         | Exception::NameError
         | Exception::AssertionError
-        | Exception::Exception
         | Exception::UnknownDatabase
         | Exception::InvalidTextRepresentation
         | Exception::NumericValueOutOfRange
-        | Exception::MissingActionError => StatusCode::INTERNAL_SERVER_ERROR,
+        | Exception::MissingActionError => StatusCode::UNPROCESSABLE_ENTITY,
+        Exception::Exception => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
