@@ -16,8 +16,9 @@ use crate::domain::selection::Selection;
 use crate::domain::time::{Timestamp, unix};
 use crate::domain::token::{Claims, Generation, SealedToken, TokenKind};
 use crate::domain::user::Actor;
+use crate::limits;
 use crate::store::codes::{self, NewCode};
-use crate::store::{StoreError, Tx, applications, authorizations, users};
+use crate::store::{StoreError, Tx, applications, authorizations, revocations, users};
 
 /// Why a grant is refused: the error codes of RFC 6749 section 5.2 that a service function can tell.
 #[derive(Debug, thiserror::Error)]
@@ -177,9 +178,10 @@ impl Service {
         }
         let revoked = self.is_revoked_in(tx, &authorization);
         if !row.active {
-            if !revoked {
-                self.revoke_by_policy(tx, Channel::CodeReuse, &authorization, presented.address)?;
+            if row.used_at.is_none() {
+                return Err(WRONG);
             }
+            self.revoke_by_policy(tx, Channel::CodeReuse, &authorization, presented.address)?;
             return Ok(None);
         }
         if revoked || unix(row.expires_at) <= unix(now) {
@@ -330,7 +332,8 @@ impl Service {
         self.live.is_revoked(bit).unwrap_or(by_row)
     }
 
-    /// Revokes because a rule says so.
+    /// Revokes because a rule says so, also what is revoked already: an undo of that other act must not open it again. Once
+    /// in the time in which acts can be taken back; showing a token again and again fills no log.
     pub(super) fn revoke_by_policy(
         &self,
         tx: &mut Tx<'_>,
@@ -350,6 +353,10 @@ impl Service {
         };
         let context = Context { address, ..Context::system(channel) };
         let selection = Selection::Ids(vec![authorization.id.0]);
+        let since = self.now() - limits::UNDO_WINDOW;
+        if revocations::has_act(tx.connection, channel, &selection.describe(), since)? {
+            return Ok(());
+        }
         self.revoke_in(tx, &context, &selection, [bit].into_iter().collect(), &options)?;
         Ok(())
     }

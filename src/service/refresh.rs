@@ -51,7 +51,20 @@ impl Service {
         const WRONG: GrantError = GrantError::InvalidGrant("the refresh token is wrong, revoked or not yours");
         let now = self.now();
         let authorization = authorizations::find(tx.connection, claims.authorization)?.ok_or(WRONG)?;
-        if authorization.application != application.id || self.is_revoked_in(tx, &authorization) {
+        if authorization.application != application.id {
+            return Err(WRONG);
+        }
+        let shown = claims.generation;
+        let is_last_but_one = shown.0.checked_add(1) == Some(authorization.generation.0);
+        let within_grace = authorization
+            .last_refreshed_at
+            .is_some_and(|at| unix(now) - unix(at) <= i64::try_from(limits::REFRESH_GRACE.as_secs()).unwrap_or(0));
+        let copied = shown != authorization.generation && !(is_last_but_one && within_grace);
+        if self.is_revoked_in(tx, &authorization) {
+            if copied {
+                self.revoke_by_policy(tx, Channel::RefreshReuse, &authorization, address)?;
+                return Ok(None);
+            }
             return Err(WRONG);
         }
         let application = current(tx, application)?;
@@ -64,11 +77,6 @@ impl Service {
         if scope.is_some_and(|scope| !scope.is_subset_of(&authorization.scope)) {
             return Err(GrantError::InvalidScope);
         }
-        let shown = claims.generation;
-        let is_last_but_one = shown.0.checked_add(1) == Some(authorization.generation.0);
-        let within_grace = authorization
-            .last_refreshed_at
-            .is_some_and(|at| unix(now) - unix(at) <= i64::try_from(limits::REFRESH_GRACE.as_secs()).unwrap_or(0));
         let generation = if shown == authorization.generation {
             let next = Generation(shown.0.checked_add(1).ok_or(Error::Internal)?);
             let end = end_of(&application, now);
@@ -78,11 +86,11 @@ impl Service {
             let (live, id) = (Arc::clone(&self.live), authorization.id);
             tx.after_commit(move || live.set_generation(id, next));
             next
-        } else if is_last_but_one && within_grace {
-            authorization.generation
-        } else {
+        } else if copied {
             self.revoke_by_policy(tx, Channel::RefreshReuse, &authorization, address)?;
             return Ok(None);
+        } else {
+            authorization.generation
         };
         Ok(Some(self.pair(&application, authorization.id, generation, &authorization.scope, now)))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::{Context, Error, Service};
-use crate::domain::ids::{ApplicationId, AuthorizationId, RevocationId};
+use crate::domain::ids::{ApplicationId, AuthorizationId, RevocationId, UserId};
 use crate::domain::revocation::{Act, Digest, InitiatingEntity, Kind, Preview, Receipt, Revocation};
 use crate::domain::selection::Selection;
 use crate::domain::time::{Timestamp, unix};
@@ -66,7 +66,8 @@ impl Service {
         options: &RevokeOptions,
     ) -> Result<Receipt, Error> {
         // Authorizations that were made since the selection was resolved have higher ids.
-        if let Some(owner) = owner_of(selection) {
+        let own = matches!(selection, Selection::User(id) if Some(*id) == context.actor.user);
+        if let (true, Some(owner)) = (own || context.actor.is_orest_admin(), owner_of(selection)) {
             let after = set.max().map_or(0, i64::from);
             set |= to_set(authorizations::list_ids(tx.connection, owner, after)?);
         }
@@ -79,6 +80,9 @@ impl Service {
         if set.is_empty() {
             let (sequence, _) = revocations::feed(tx.connection)?;
             return Ok(Receipt { revocation: None, sequence, requested: 0, revoked: 0, already_revoked: 0, nodes: 1 });
+        }
+        if let Some(receipt) = self.said_before(tx, context, &set, &live)? {
+            return Ok(receipt);
         }
         let initiating_entity = self.initiating_entity(context, &set);
         let act = Act {
@@ -126,6 +130,25 @@ impl Service {
             },
         );
         Ok(receipt)
+    }
+
+    /// A user who revokes again what he has revoked already is told so, without another row: he could fill the log. An
+    /// administrator's act is always written: taking back somebody else's must not open what he closed.
+    fn said_before(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        set: &RoaringBitmap,
+        live: &RoaringBitmap,
+    ) -> Result<Option<Receipt>, StoreError> {
+        let Some(user) = context.actor.user.filter(|_| live.is_empty() && !context.actor.is_orest_admin()) else {
+            return Ok(None);
+        };
+        let (aims, newest) = revocations::list_aims_of(tx.connection, user, self.now() - limits::UNDO_WINDOW)?;
+        let Some(newest) = newest.filter(|_| set.is_subset(&aims)) else { return Ok(None) };
+        let (requested, already_revoked) = (set.len(), set.len());
+        let (revocation, sequence) = (Some(newest.id), newest.sequence);
+        Ok(Some(Receipt { revocation, sequence, requested, revoked: 0, already_revoked, nodes: 1 }))
     }
 
     /// Says what [`Self::revoke`] would do, and gives the digest by which it can be held to it.
@@ -276,6 +299,16 @@ impl Service {
         actor: &crate::domain::user::Actor,
         selection: &Selection,
     ) -> Result<RoaringBitmap, Error> {
+        let own = |user: &UserId| Some(*user) == actor.user;
+        let whole = match selection {
+            _ if actor.is_orest_admin() => true,
+            Selection::User(user) if own(user) => true,
+            // Not even whether there are any is his to know.
+            Selection::User(_) | Selection::Application(_) => {
+                return Err(Error::Forbidden("you may only revoke your own authorizations".to_owned()));
+            }
+            Selection::Ids(_) | Selection::Found { .. } | Selection::Device(_) => false,
+        };
         let set = match selection {
             Selection::Ids(ids) => return self.resolve_ids(actor, ids).await,
             Selection::Found { set, .. } => set.clone(),
@@ -284,8 +317,6 @@ impl Service {
                 to_set(self.store.read(move |connection| authorizations::list_ids(connection, owner, 0)).await?)
             }
         };
-        // A user's own is not a question of each record's owner when the whole selection is his.
-        let whole = actor.is_orest_admin() || matches!(selection, Selection::User(id) if Some(*id) == actor.user);
         if !whole {
             self.load(&set).await?;
             for bit in &set {

@@ -171,7 +171,8 @@ pub fn insert(
     Ok(AuthorizationId(id))
 }
 
-/// Moves on to the next generation if `from` is the current one. Says whether it was.
+/// Moves on to the next generation if `from` is the current one. Says whether it was. Whether the authorization is revoked is
+/// no question here: its columns may say so still although it was made live again, or not yet although it is.
 pub fn advance_generation(
     connection: &mut Connection,
     id: AuthorizationId,
@@ -179,18 +180,15 @@ pub fn advance_generation(
     at: Timestamp,
     expires_at: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
-    let affected = diesel::update(
-        authorization::table
-            .find(id.0)
-            .filter(authorization::generation.eq(i64::from(from.0)).and(authorization::revocation_id.is_null())),
-    )
-    .set((
-        authorization::generation.eq(authorization::generation + 1),
-        authorization::last_refreshed_at.eq(at),
-        authorization::expires_at.eq(expires_at),
-        authorization::write_date.eq(at),
-    ))
-    .execute(connection)?;
+    let affected =
+        diesel::update(authorization::table.find(id.0).filter(authorization::generation.eq(i64::from(from.0))))
+            .set((
+                authorization::generation.eq(authorization::generation + 1),
+                authorization::last_refreshed_at.eq(at),
+                authorization::expires_at.eq(expires_at),
+                authorization::write_date.eq(at),
+            ))
+            .execute(connection)?;
     Ok(affected == 1)
 }
 

@@ -27,6 +27,8 @@ pub struct CodeRow {
     pub code_challenge: Option<String>,
     /// When it can no longer be exchanged.
     pub expires_at: Timestamp,
+    /// When it was exchanged.
+    pub used_at: Option<Timestamp>,
 }
 
 /// A new code.

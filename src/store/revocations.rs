@@ -195,6 +195,43 @@ pub fn list_standing_overlaps(connection: &mut Connection, after: u64) -> Result
         .collect()
 }
 
+/// Whether an act through this door with this selection was committed since.
+pub fn has_act(
+    connection: &mut Connection,
+    channel: Channel,
+    selection: &str,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    let found = revocation::table
+        .filter(revocation::create_date.ge(since))
+        .filter(revocation::channel.eq(channel.as_str()).and(revocation::selection.eq(selection)))
+        .select(revocation::id)
+        .first::<i64>(connection)
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// All that a user's acts since were aimed at, and the newest of them.
+pub fn list_aims_of(
+    connection: &mut Connection,
+    user: UserId,
+    since: Timestamp,
+) -> Result<(RoaringBitmap, Option<Revocation>), StoreError> {
+    let rows: Vec<Row> = revocation::table
+        .filter(revocation::create_date.ge(since))
+        .filter(revocation::user_id.eq(user.0).and(revocation::kind.eq(Kind::Revoke.as_str())))
+        .order(revocation::sequence)
+        .select(Row::as_select())
+        .load(connection)?;
+    let (mut aims, mut newest) = (RoaringBitmap::new(), None);
+    for row in rows {
+        let act = Revocation::try_from(row)?;
+        aims |= &act.authorizations | &act.already_revoked;
+        newest = Some(act);
+    }
+    Ok((aims, newest))
+}
+
 /// The last sequence number, and the last one whose columns are filled in.
 pub fn feed(connection: &mut Connection) -> Result<(u64, u64), StoreError> {
     let (sequence, filled): (i64, i64) =

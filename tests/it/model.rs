@@ -116,6 +116,8 @@ struct Act {
     names: BTreeSet<i64>,
     can_be_undone: bool,
     undone: bool,
+    /// Because a refresh token was shown again.
+    reuse: bool,
 }
 
 #[derive(Default)]
@@ -253,10 +255,12 @@ impl Run {
         let refresh: Vec<_> = authorization.tokens.iter().filter(|token| token.kind == TokenKind::Refresh).collect();
         let token = refresh[token.index(refresh.len())];
         let (generation, expired, text) = (token.generation, now >= token.expires_at, token.text.clone());
-        let refused = expired || self.model.is_revoked(authorization.id) || !self.model.may_act(authorization);
+        let revoked = self.model.is_revoked(authorization.id);
+        let refused = expired || revoked || !self.model.may_act(authorization);
         let is_current = generation == authorization.generation;
         let grace = limits::REFRESH_GRACE.as_secs().cast_signed();
         let is_retry = generation + 1 == authorization.generation && now - authorization.refreshed_at <= grace;
+        let copied = !expired && !is_current && !is_retry;
         let id = authorization.id;
         let application = Arc::clone(&self.test.applications[authorization.application]);
         let answer = self.test.service.refresh(&application, &text, None, None).await;
@@ -271,9 +275,18 @@ impl Run {
                 self.keep(&mut changed, tokens);
                 self.model.authorizations.push(changed);
             }
-            Err(_) if refused => {}
-            Err(_) => self.note_newest(BTreeSet::from([id]), false).await,
+            // Also what is revoked already is revoked for good, once in the time in which the other act can be taken back.
+            Err(_) if copied && (revoked || !refused) && !self.has_reuse(id) => {
+                self.note_newest(BTreeSet::from([id]), false).await;
+                self.model.acts.last_mut().expect("just noted").reuse = true;
+            }
+            Err(_) => {}
         }
+    }
+
+    fn has_reuse(&self, id: i64) -> bool {
+        let since = self.now() - limits::UNDO_WINDOW.as_secs().cast_signed();
+        self.model.acts.iter().any(|act| act.reuse && act.at >= since && act.names.contains(&id))
     }
 
     async fn revoke(&mut self, actor: Actor, chosen: Chosen, confirm: Confirm) {
@@ -298,9 +311,11 @@ impl Run {
                 (Selection::Application(self.test.applications[application].id), names, false)
             }
         };
-        let allowed = match actor {
-            Actor::Administrator => true,
-            Actor::User(user) => names.is_subset(&self.model.of(|authorization| authorization.user == user)),
+        let allowed = match (actor, &selection) {
+            (Actor::Administrator, _) => true,
+            (Actor::User(user), Selection::User(of)) => *of == self.test.uid(USERS[user]),
+            (Actor::User(_), Selection::Application(_)) => false,
+            (Actor::User(user), _) => names.is_subset(&self.model.of(|authorization| authorization.user == user)),
         };
         let context = self.test.context(actor.login());
         let live = names.iter().filter(|id| !self.model.is_revoked(**id)).count() as u64;
@@ -325,9 +340,11 @@ impl Run {
         let requested = names.len() as u64;
         assert_eq!((receipt.requested, receipt.revoked, receipt.already_revoked), (requested, live, requested - live));
         assert_eq!(receipt.revocation.is_some(), requested > 0);
-        let Some(id) = receipt.revocation else { return };
+        let known = |id| self.model.acts.iter().any(|act| act.id == id);
+        // A user who says again what he said before gets the act of then.
+        let Some(id) = receipt.revocation.filter(|id| !known(*id)) else { return };
         let can_be_undone = matches!(actor, Actor::Administrator);
-        self.model.acts.push(Act { id, at: self.now(), names, can_be_undone, undone: false });
+        self.model.acts.push(Act { id, at: self.now(), names, can_be_undone, undone: false, reuse: false });
     }
 
     async fn undo(&mut self, act: prop::sample::Index) {
@@ -354,7 +371,7 @@ impl Run {
         }
         let found = self.call("orest.revocation", "search", json!([[], 0, 1, "sequence desc"])).await;
         let id = RevocationId(found[0].as_i64().expect("there is one"));
-        self.model.acts.push(Act { id, at: self.now(), names, can_be_undone, undone: false });
+        self.model.acts.push(Act { id, at: self.now(), names, can_be_undone, undone: false, reuse: false });
     }
 
     async fn check(&self) {

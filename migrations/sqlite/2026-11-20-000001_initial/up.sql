@@ -221,6 +221,7 @@ CREATE TABLE orest_revocation (
     already_ids BLOB
 );
 CREATE UNIQUE INDEX orest_revocation_sequence_key ON orest_revocation (sequence);
+CREATE INDEX orest_revocation_create_date_idx ON orest_revocation (create_date);
 CREATE UNIQUE INDEX orest_revocation_undoes_id_key ON orest_revocation (undoes_id);
 
 -- How far the columns of orest_authorization have been filled in: all acts up to this sequence are.
