@@ -265,6 +265,7 @@ impl Service {
             scope: application.scope.clone(),
             challenge: None,
             device: Some(DeviceId(1)),
+            session: None,
         };
         let context = Context { actor: Self::actor(&alice), channel: Channel::CommandLine, address: None };
         let Ok(code) = self.consent(&context, consent).await else { return Ok(None) };

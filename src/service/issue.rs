@@ -18,7 +18,7 @@ use crate::domain::token::{Claims, Generation, SealedToken, TokenKind};
 use crate::domain::user::Actor;
 use crate::limits;
 use crate::store::codes::{self, NewCode};
-use crate::store::{StoreError, Tx, applications, authorizations, revocations, users};
+use crate::store::{StoreError, Tx, applications, authorizations, devices, revocations, sessions, users};
 
 /// Why a grant is refused: the error codes of RFC 6749 section 5.2 that a service function can tell.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,8 @@ pub struct Consent {
     pub challenge: Option<CodeChallenge>,
     /// Where the user is signed in.
     pub device: Option<DeviceId>,
+    /// The row of the web session that he consents in; it must not have ended by then. `None`: in none.
+    pub session: Option<i64>,
 }
 
 impl Service {
@@ -88,6 +90,10 @@ impl Service {
     }
 
     /// The user of the context lets an application in. Gives the code that it exchanges.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: by the time of the transaction the user may not act, or his session has ended, or the
+    /// device is revoked.
     pub async fn consent(&self, context: &Context, consent: Consent) -> Result<Secret, GrantError> {
         let user = context.actor.user.ok_or(Error::Unauthenticated)?;
         let application = &consent.application;
@@ -104,6 +110,15 @@ impl Service {
             .write(move |tx| {
                 let application = current(tx, &consent.application)?;
                 if !users::find(tx.connection, user)?.is_some_and(|user| user.may_act()) {
+                    return Err(Error::Unauthenticated.into());
+                }
+                // What revokes a user's sessions or his device must also stop the consent that waits behind it.
+                if let Some(session) = consent.session
+                    && sessions::find_owner(tx.connection, session)? != Some(user)
+                {
+                    return Err(Error::Unauthenticated.into());
+                }
+                if !may_be_used(tx, consent.device)? {
                     return Err(Error::Unauthenticated.into());
                 }
                 if !applications::has_redirect_uri(tx.connection, application.id, &consent.redirect_uri)? {
@@ -202,6 +217,7 @@ impl Service {
         }
         let application = current(tx, application)?;
         check_user(tx, &authorization)?;
+        check_device(tx, &authorization)?;
         codes::set_used(tx.connection, row.id, now)?;
         let tokens = self.pair(&application, authorization.id, Generation(0), &authorization.scope, now);
         authorizations::set_expires_at(tx.connection, authorization.id, end_of(&application, now))?;
@@ -384,6 +400,21 @@ pub(super) fn check_user(tx: &mut Tx<'_>, authorization: &Authorization) -> Resu
         }
         _ => Ok(()),
     }
+}
+
+/// The device that it was made on must not be revoked as of this transaction.
+pub(super) fn check_device(tx: &mut Tx<'_>, authorization: &Authorization) -> Result<(), GrantError> {
+    if may_be_used(tx, authorization.device)? {
+        Ok(())
+    } else {
+        Err(GrantError::InvalidGrant("the device is revoked; sign in anew"))
+    }
+}
+
+/// Whether this device is there and not revoked, or there is none to ask about.
+fn may_be_used(tx: &mut Tx<'_>, device: Option<DeviceId>) -> Result<bool, StoreError> {
+    let Some(device) = device else { return Ok(true) };
+    Ok(devices::find_revoked(tx.connection, device)? == Some(false))
 }
 
 /// When the last token of a pair made now ends.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::issue::{GrantError, Tokens, check_user, current, end_of};
+use super::issue::{GrantError, Tokens, check_device, check_user, current, end_of};
 use super::{Error, Service};
 use crate::domain::application::Application;
 use crate::domain::revocation::Channel;
@@ -14,7 +14,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::unix;
 use crate::domain::token::{Claims, Generation, TokenKind};
 use crate::limits;
-use crate::store::{Tx, authorizations, devices};
+use crate::store::{Tx, authorizations};
 
 impl Service {
     /// Exchanges a refresh token (RFC 6749 section 6).
@@ -69,11 +69,7 @@ impl Service {
         }
         let application = current(tx, application)?;
         check_user(tx, &authorization)?;
-        if let Some(device) = authorization.device
-            && devices::find_revoked(tx.connection, device)?.unwrap_or(true)
-        {
-            return Err(GrantError::InvalidGrant("the device is revoked; sign in anew"));
-        }
+        check_device(tx, &authorization)?;
         if scope.is_some_and(|scope| !scope.is_subset_of(&authorization.scope)) {
             return Err(GrantError::InvalidScope);
         }

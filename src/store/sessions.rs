@@ -54,6 +54,11 @@ pub fn find(connection: &mut Connection, sid: &SecretHash) -> Result<Option<Sess
         .optional()?)
 }
 
+/// Whose this session is; `None`: it has ended.
+pub fn find_owner(connection: &mut Connection, id: i64) -> Result<Option<UserId>, StoreError> {
+    Ok(session::table.find(id).select(session::user_id).first(connection).optional()?.map(UserId))
+}
+
 /// Notes that it was used.
 pub fn touch(connection: &mut Connection, id: i64, at: Timestamp) -> Result<(), StoreError> {
     diesel::update(session::table.find(id)).set(session::last_activity.eq(at)).execute(connection)?;

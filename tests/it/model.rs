@@ -220,6 +220,7 @@ impl Run {
             scope: registered.scope.clone(),
             challenge: None,
             device: (device && user == 0).then(|| self.test.devices[0]),
+            session: None,
         };
         let code = self.test.service.consent(&self.test.context(USERS[user]), consent).await;
         let expected = !self.model.users_off.contains(&user) && !self.model.applications_off.contains(&application);

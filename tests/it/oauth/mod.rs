@@ -5,6 +5,7 @@ mod errors;
 mod flows;
 mod legacy;
 mod pages;
+mod stale;
 
 use axum::Router;
 use axum::body::Body;

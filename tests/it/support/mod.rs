@@ -243,6 +243,7 @@ impl TestService {
             scope: Scope::parse("read").expect("a scope"),
             challenge: None,
             device,
+            session: None,
         };
         let code = self.service.consent(&self.context(login), consent).await.expect("consented");
         if !exchange {

@@ -316,6 +316,7 @@ async fn take(
         None => state.service.note_device(session.user.id, None, user_agent::describe(headers), from).await?,
     };
     let context = Context { actor: Service::actor(&session.user), channel: Channel::OauthRevoke, address: from };
+    let again = asked.address();
     let consent = Consent {
         application: asked.application,
         redirect_uri: asked.redirect_uri,
@@ -323,6 +324,7 @@ async fn take(
         scope: asked.scope,
         challenge: asked.challenge,
         device: Some(device),
+        session: Some(session.id),
     };
     match state.service.consent(&context, consent).await {
         Ok(code) => {
@@ -333,6 +335,8 @@ async fn take(
             }
             Ok(response)
         }
+        // The session ended, or the device was revoked, while the decision was on its way.
+        Err(GrantError::Service(Error::Unauthenticated)) => Ok(see_other(&address(&again, false))),
         // The address was taken from the application a moment ago: it is nowhere to send anything.
         Err(GrantError::InvalidGrant(_)) => Err(Refused::Page("The address of the answer is no longer registered.")),
         Err(GrantError::InvalidScope) => Err(Refused::Application {

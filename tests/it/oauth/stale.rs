@@ -1,0 +1,78 @@
+//! What was right when a request came in and no longer is when its turn to write comes.
+
+use std::sync::Arc;
+
+use orest::domain::ids::DeviceId;
+use orest::domain::scope::Scope;
+use orest::domain::secret::Secret;
+use orest::service::Error;
+use orest::service::issue::{Consent, GrantError};
+use orest::service::sign_in::Session;
+use serde_json::json;
+
+use crate::support::TestService;
+
+/// Alice's session, and what she consents to in it on her computer.
+async fn consent_in_session(test: &TestService) -> (Session, Consent) {
+    let sid = test.service.open_session(test.uid("alice"), Some(test.devices[0])).await.unwrap();
+    let session = test.service.session(sid.reveal()).await.unwrap().unwrap();
+    let consent = Consent {
+        application: Arc::clone(&test.applications[0]),
+        redirect_uri: test.callback(0),
+        redirect_uri_sent: true,
+        scope: Scope::parse("read").unwrap(),
+        challenge: None,
+        device: session.device,
+        session: Some(session.id),
+    };
+    (session, consent)
+}
+
+async fn exchange(test: &TestService, code: &Secret) -> Result<(), GrantError> {
+    let uri = test.callback(0);
+    test.service.exchange_code(&test.applications[0], code.reveal(), Some(&uri), None, None).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_consent_in_flight_is_stopped() {
+    for (model, method, args, allowed) in [
+        ("res.users", "action_revoke_all_sessions", json!([[4]]), true),
+        ("res.users", "action_revoke_all_sessions", json!([[3]]), false),
+        ("res.users", "write", json!([[3], {"name": "Alice A."}]), true),
+        ("res.users", "write", json!([[3], {"password": "another one"}]), false),
+        ("res.users", "write", json!([[3], {"active": false}]), false),
+        ("orest.device", "action_revoke", json!([[2]]), true),
+        ("orest.device", "action_revoke", json!([[1]]), false),
+    ] {
+        let test = TestService::empty().await;
+        assert_eq!((test.uid("alice").0, test.uid("bob").0, test.devices), (3, 4, [DeviceId(1), DeviceId(2)]));
+        let (_, consent) = consent_in_session(&test).await;
+        let done = test.call("admin", model, method, args.clone(), json!({})).await;
+        assert!(done.is_ok(), "{model}.{method}: {done:?}");
+        let code = test.service.consent(&test.context("alice"), consent).await;
+        match code {
+            Ok(code) => assert!(allowed && exchange(&test, &code).await.is_ok(), "{model}.{method}{args}"),
+            Err(GrantError::Service(Error::Unauthenticated)) => assert!(!allowed, "{model}.{method}{args}"),
+            Err(other) => panic!("{model}.{method}{args}: {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_consents_in_anothers_session() {
+    let test = TestService::empty().await;
+    let (_, consent) = consent_in_session(&test).await;
+    let refused = test.service.consent(&test.context("bob"), consent).await;
+    assert!(matches!(refused, Err(GrantError::Service(Error::Unauthenticated))), "{refused:?}");
+}
+
+/// A code that was given before the device was revoked behind its authorization's back.
+#[tokio::test]
+async fn a_revoked_device_gets_no_tokens() {
+    let test = TestService::empty().await;
+    let (_, consent) = consent_in_session(&test).await;
+    let code = test.service.consent(&test.context("alice"), consent).await.unwrap();
+    let now = orest::store::records::SqlValue::Timestamp(test.service.now());
+    super::set_column(&test, "orest_device", 1, "revoked_at", now).await;
+    assert!(matches!(exchange(&test, &code).await, Err(GrantError::InvalidGrant(_))));
+}
