@@ -171,7 +171,8 @@ impl Change<'_, '_> {
 
     fn check_application(&mut self, ids: &[i64]) -> Result<(), RecordError> {
         check_model(self.actor(), APPLICATION, Operation::Write)?;
-        self.check_records(APPLICATION, ids, Operation::Write)
+        self.check_records(APPLICATION, ids, Operation::Write)?;
+        self.check_acting(ids)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Applications, their addresses and the schemes that limit them.
 
+use serde_json::Value;
+
 use super::RecordError;
 use super::change::Change;
 use crate::domain::application::check_redirect_uri;
@@ -9,6 +11,8 @@ use crate::limits;
 use crate::orm::convert::{FieldValue, Values};
 use crate::orm::error::OdooError;
 use crate::orm::field::Model;
+use crate::orm::search_domain::SearchDomain;
+use crate::store::read::{self, ReadField};
 use crate::store::records::SqlValue;
 
 /// The four durations: least, most, unit.
@@ -23,9 +27,11 @@ impl Change<'_, '_> {
     pub(super) fn before_application(
         &mut self,
         model: &'static Model,
+        ids: &[i64],
         values: &mut Values,
         new: bool,
     ) -> Result<(), RecordError> {
+        self.check_acting(ids)?;
         let field = |name: &str| model.field(name).expect("a field of the model's table");
         let text = |text: String| FieldValue::Column(SqlValue::Text(text));
         if matches!(values.text("name"), Some(Some(name)) if name.trim().is_empty()) {
@@ -72,21 +78,56 @@ impl Change<'_, '_> {
                 return Err(OdooError::user("This file could not be decoded as an image file.").into());
             }
         }
-        // Whoever may edit applications must not get at the rights of an administrator by letting one act for him.
+        // Nor by letting one act for him from now on.
         if let Some(Some(user)) = values.integer("user_id") {
             self.check_rank(user)?;
         }
         Ok(())
     }
 
-    pub(super) fn before_uri(&mut self, values: &Values) -> Result<(), RecordError> {
+    /// Whoever may edit applications must not get at the rights of an administrator by a new secret, callback address or
+    /// wider scope of one that acts for him. It's asked when something changes: a user who is promoted later gives no
+    /// application away that was set up before.
+    pub(super) fn check_acting(&mut self, ids: &[i64]) -> Result<(), RecordError> {
+        for user in self.references("orest.application", ids, "user_id")? {
+            self.check_rank(user)?;
+        }
+        Ok(())
+    }
+
+    /// The same of the applications that these schemes limit.
+    pub(super) fn check_limited(&mut self, schemes: &[i64]) -> Result<(), RecordError> {
+        if schemes.is_empty() {
+            return Ok(());
+        }
+        let limited = SearchDomain::leaf("model_scheme_id", "in", schemes.into());
+        let applications = self.find(self.model("orest.application")?, &limited)?;
+        self.check_acting(&applications)
+    }
+
+    /// What a many2one field of some records names.
+    fn references(&mut self, model: &str, ids: &[i64], name: &str) -> Result<Vec<i64>, RecordError> {
+        let model = self.model(model)?;
+        let field = model.field(name).expect("a field of the model's table");
+        let read = [ReadField { field, related: None }];
+        let rows = read::read(self.tx.connection, model, ids, &read, self.now)?;
+        Ok(rows.iter().filter_map(|row| row.get(name).and_then(Value::as_i64)).collect())
+    }
+
+    pub(super) fn before_uri(&mut self, ids: &[i64], values: &Values) -> Result<(), RecordError> {
+        let mut applications = self.references("orest.application.uri", ids, "application_id")?;
+        applications.extend(values.integer("application_id").flatten());
+        self.check_acting(&applications)?;
         if let Some(Some(uri)) = values.text("uri") {
             check_redirect_uri(uri).map_err(|error| OdooError::validation(format!("'{uri}': {error}.")))?;
         }
         Ok(())
     }
 
-    pub(super) fn before_configuration(&mut self, values: &Values) -> Result<(), RecordError> {
+    pub(super) fn before_configuration(&mut self, ids: &[i64], values: &Values) -> Result<(), RecordError> {
+        let mut schemes = self.references("orest.model.configuration", ids, "scheme_id")?;
+        schemes.extend(values.integer("scheme_id").flatten());
+        self.check_limited(&schemes)?;
         let technical = |name: &str| {
             let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.');
             !name.is_empty() && name.chars().all(allowed)

@@ -10,9 +10,9 @@ impl Change<'_, '_> {
         match model.name {
             "res.users" => self.before_user_create(model, values),
             "orest.identity" => self.before_identity(&[], values),
-            "orest.application" => self.before_application(model, values, true),
-            "orest.application.uri" => self.before_uri(values),
-            "orest.model.configuration" => self.before_configuration(values),
+            "orest.application" => self.before_application(model, &[], values, true),
+            "orest.application.uri" => self.before_uri(&[], values),
+            "orest.model.configuration" => self.before_configuration(&[], values),
             _ => Ok(()),
         }
     }
@@ -26,9 +26,10 @@ impl Change<'_, '_> {
         match model.name {
             "res.users" => self.before_user_write(model, ids, values),
             "orest.identity" => self.before_identity(ids, values),
-            "orest.application" => self.before_application(model, values, false),
-            "orest.application.uri" => self.before_uri(values),
-            "orest.model.configuration" => self.before_configuration(values),
+            "orest.application" => self.before_application(model, ids, values, false),
+            "orest.application.uri" => self.before_uri(ids, values),
+            "orest.model.scheme" => self.check_limited(ids),
+            "orest.model.configuration" => self.before_configuration(ids, values),
             _ => Ok(()),
         }
     }
@@ -37,6 +38,9 @@ impl Change<'_, '_> {
         match model.name {
             "res.users" => self.before_user_unlink(ids),
             "orest.identity" => self.before_identity(ids, &Values::default()),
+            "orest.application" => self.check_acting(ids),
+            "orest.application.uri" => self.before_uri(ids, &Values::default()),
+            "orest.model.configuration" => self.before_configuration(ids, &Values::default()),
             _ => Ok(()),
         }
     }

@@ -99,6 +99,54 @@ async fn nobody_lets_an_application_act_for_who_may_more() {
 }
 
 #[tokio::test]
+async fn nobody_takes_over_an_application_that_acts_for_who_may_more() {
+    let refused = "odoo.exceptions.AccessError: Administrator is in the group 'Role / Administrator' and you are not: \
+                   ask somebody who is.";
+    let (uri, scheme, line) = ("orest.application.uri", "orest.model.scheme", "orest.model.configuration");
+    let mine = "https://mine.example/";
+    for (model, method, args) in [
+        (MODEL, "action_generate_secret", json!([[1]])),
+        (MODEL, "action_make_public", json!([[1]])),
+        (MODEL, "write", json!([[1], {"scope": "read write more"}])),
+        (MODEL, "write", json!([[2, 1], {"description": "x"}])),
+        (MODEL, "write", json!([[1], {"model_scheme_id": false}])),
+        (MODEL, "write", json!([[1], {"user_id": false}])),
+        (MODEL, "write", json!([[1], {"uri_ids": [[0, 0, {"uri": mine}]]}])),
+        (MODEL, "copy", json!([[1]])),
+        (MODEL, "unlink", json!([[1]])),
+        (uri, "create", json!([{"application_id": 1, "uri": mine}])),
+        (uri, "write", json!([[1], {"uri": mine}])),
+        (uri, "write", json!([[2], {"application_id": 1}])),
+        (uri, "unlink", json!([[1]])),
+        (scheme, "write", json!([[1], {"model_limit": "none"}])),
+        (scheme, "write", json!([[1], {"configuration_ids": [[5]]}])),
+        (scheme, "write", json!([[1], {"application_ids": [[5]]}])),
+        (line, "create", json!([{"scheme_id": 1, "model": "res.users"}])),
+        (line, "write", json!([[1], {"model": "res.users"}])),
+        (line, "unlink", json!([[1]])),
+    ] {
+        let test = TestService::empty().await;
+        let given = json!({
+            "name": "s", "model_limit": "whitelist", "configuration_ids": [[0, 0, {"model": "res.partner"}]],
+        });
+        assert_eq!(answer(&test, "olga", scheme, "create", json!([given]), json!({})).await, json!(1));
+        let acting = json!([[1], {"user_id": 2, "model_scheme_id": 1}]);
+        assert_eq!(answer(&test, "admin", MODEL, "write", acting, json!({})).await, json!(true));
+        let got = answer(&test, "olga", model, method, args.clone(), json!({})).await;
+        assert_eq!(got, json!(refused), "{model}.{method}({args})");
+        let got = answer(&test, "admin", model, method, args.clone(), json!({})).await;
+        assert!(!got.is_string(), "{model}.{method}({args}): {got}");
+    }
+    // What acts for nobody, or for a plain user, she may change.
+    let test = TestService::empty().await;
+    for user in [json!(false), json!(3)] {
+        answer(&test, "admin", MODEL, "write", json!([[1], {"user_id": user}]), json!({})).await;
+        let got = answer(&test, "olga", MODEL, "action_generate_secret", json!([[1]]), json!({})).await;
+        assert!(!got.is_string(), "{user}: {got}");
+    }
+}
+
+#[tokio::test]
 async fn secrets() {
     let test = TestService::new().await;
     let secret_of = |answer: &Value| answer["client_secret"].as_str().map(str::to_owned).expect("a secret");
