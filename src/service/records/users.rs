@@ -14,8 +14,8 @@ use crate::service::revoke::RevokeOptions;
 use crate::store::records::{self, SqlValue};
 use crate::store::{sessions, users};
 
-/// What everybody may change of himself.
-const OWN_FIELDS: &[&str] = &["name", "email", "lang", "tz"];
+/// What everybody may change of himself. Not what others know him by: reverse proxies hand login and e-mail address on.
+const OWN_FIELDS: &[&str] = &["name", "lang", "tz"];
 /// Groups that nobody gives, takes, or acts against who does not hold them himself.
 const POWERS: [Group; 3] = [Group::System, Group::ErpManager, Group::OrestAdmin];
 /// `__system__` and `admin`, which Odoo itself relies on.
@@ -115,8 +115,16 @@ impl Change<'_, '_> {
         id: Option<i64>,
         values: &mut Values,
     ) -> Result<(), RecordError> {
-        if matches!(values.text("login"), Some(Some(login)) if login.trim().is_empty()) {
-            return Err(OdooError::validation("A user needs a login.").into());
+        if let Some(Some(login)) = values.text("login") {
+            if login.trim().is_empty() {
+                return Err(OdooError::validation("A user needs a login.").into());
+            }
+            if login.trim() != login || login.chars().any(char::is_control) {
+                return Err(OdooError::validation(
+                    "A login has no spaces at its ends and no control characters: it would look like another one.",
+                )
+                .into());
+            }
         }
         if values.text("lang") == Some(None) {
             let lang = model.field("lang").expect("users have a language");

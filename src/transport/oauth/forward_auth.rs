@@ -54,9 +54,10 @@ pub async fn check(State(state): State<Shared>, headers: HeaderMap) -> Result<Re
     Ok(response)
 }
 
+/// Only what the user can't change himself: a name of his choice could be somebody's login.
 fn put_user(out: &mut HeaderMap, user: &User) {
     out.insert(USER, header_value(&user.login));
-    out.insert(PREFERRED_USERNAME, header_value(&user.name));
+    out.insert(PREFERRED_USERNAME, header_value(&user.login));
     if let Some(email) = &user.email {
         out.insert(EMAIL, header_value(email));
     }
@@ -64,12 +65,16 @@ fn put_user(out: &mut HeaderMap, user: &User) {
     out.insert(GROUPS, header_value(&groups.join(",")));
 }
 
-/// The text as UTF-8; control characters and `%` are percent-encoded, so that two users never look like one.
+/// The text as UTF-8; control characters, `%` and white space at the ends, which readers of headers take off, are
+/// percent-encoded, so that two users never look like one.
 fn header_value(text: &str) -> HeaderValue {
+    let inner = text.len() - text.trim_start().len()..text.trim_end().len();
     let mut bytes = Vec::with_capacity(text.len());
-    for byte in text.bytes() {
+    for (at, byte) in text.bytes().enumerate() {
         match byte {
-            0..=0x1f | 0x7f | b'%' => bytes.extend(format!("%{byte:02X}").into_bytes()),
+            byte if byte.is_ascii_control() || byte == b'%' || !inner.contains(&at) => {
+                bytes.extend(format!("%{byte:02X}").into_bytes());
+            }
             byte => bytes.push(byte),
         }
     }
@@ -88,6 +93,11 @@ mod tests {
             ("a\r\nX-Auth-Request-User: admin", "a%0D%0AX-Auth-Request-User: admin"),
             ("a\0b\x7f", "a%00b%7F"),
             ("100%", "100%25"),
+            (" admin", "%20admin"),
+            ("admin \t", "admin%20%09"),
+            ("a b", "a b"),
+            ("admin\u{a0}", "admin%C2%A0"),
+            ("  ", "%20%20"),
             ("", ""),
         ] {
             assert_eq!(header_value(text).as_bytes(), expect.as_bytes(), "{text:?}");

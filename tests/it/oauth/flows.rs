@@ -397,7 +397,7 @@ async fn reverse_proxies_are_told_who_it_is() {
     for (name, expect) in [
         ("x-auth-request-user", "alice"),
         ("x-auth-request-email", "alice@example.com"),
-        ("x-auth-request-preferred-username", "Alice"),
+        ("x-auth-request-preferred-username", "alice"),
         ("x-auth-request-groups", "base.group_user"),
         ("x-orest-authorization", "1"),
         ("x-orest-client-id", MAIL),
@@ -410,6 +410,15 @@ async fn reverse_proxies_are_told_who_it_is() {
     let answer = ask("", &session).await;
     assert_eq!((answer.status.as_u16(), answer.header("x-auth-request-user")), (200, "alice"));
     assert_eq!(answer.header("x-orest-authorization"), "");
+    // Nobody passes for another one by what he writes of himself.
+    let write = async |values: Value| test.call("alice", "res.users", "write", json!([[3], values]), json!({})).await;
+    write(json!({"name": "admin"})).await.unwrap();
+    write(json!({"email": "admin@example.com"})).await.unwrap_err();
+    let answer = ask("", &session).await;
+    for name in ["x-auth-request-user", "x-auth-request-preferred-username"] {
+        assert_eq!(answer.header(name), "alice", "{name}");
+    }
+    assert_eq!(answer.header("x-auth-request-email"), "alice@example.com");
     // An application in its own name is no user, whatever its name.
     let own = post(&app, "/oauth2/token", MAIL, &[("grant_type", "client_credentials")]).await.json();
     let answer = ask(&format!("Bearer {}", own["access_token"].as_str().unwrap()), "").await;

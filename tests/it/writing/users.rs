@@ -115,7 +115,9 @@ async fn who_may() {
     let access = |text: &str| json!(format!("odoo.exceptions.AccessError: {text}"));
     let user = |text: &str| json!(format!("odoo.exceptions.UserError: {text}"));
     for (login, method, args, expect) in [
-        ("alice", "write", json!([[3], {"name": "Al", "lang": "de_DE", "tz": "UTC", "email": "a@x.y"}]), json!(true)),
+        ("alice", "write", json!([[3], {"name": "Al", "lang": "de_DE", "tz": "UTC"}]), json!(true)),
+        ("alice", "write", json!([[3], {"email": "admin@example.com"}]), access(managers)),
+        ("erna", "write", json!([[3], {"email": "a@x.y"}]), json!(true)),
         ("alice", "write", json!([[3], {"login": "al"}]), access(managers)),
         ("alice", "write", json!([[3], {"password": "x"}]), access(managers)),
         ("alice", "write", json!([[3], {"group_ids": [[4, 5]]}]), access(managers)),
@@ -258,6 +260,30 @@ async fn who_may() {
                 "{method}({args})"
             );
             assert_eq!(acts(&test).await, json!(2), "{method}({args})");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_login_looks_like_another() {
+    let test = TestService::empty().await;
+    let refused = "odoo.exceptions.ValidationError: A login has no spaces at its ends and no control characters: it would look \
+                   like another one.";
+    for (login, expect) in [
+        ("admin ", json!(refused)),
+        (" admin", json!(refused)),
+        ("\tadmin", json!(refused)),
+        ("admin\u{a0}", json!(refused)),
+        ("ad\nmin", json!(refused)),
+        ("ad\u{85}min", json!(refused)),
+        ("  ", json!("odoo.exceptions.ValidationError: A user needs a login.")),
+        ("ad min", json!(true)),
+    ] {
+        let got = answer(&test, "admin", MODEL, "write", json!([[4], {"login": login}]), json!({})).await;
+        assert_eq!(got, expect, "{login:?}");
+        if expect.is_string() {
+            let given = json!({"name": "x", "login": login});
+            assert_eq!(answer(&test, "admin", MODEL, "create", json!([given]), json!({})).await, expect, "{login:?}");
         }
     }
 }
