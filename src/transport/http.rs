@@ -7,20 +7,20 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse};
+use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
-use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
@@ -85,22 +85,23 @@ pub fn router(state: AppState) -> Router {
         .merge(odoo::router(state.clone()))
         .merge(rpc::router(state.clone()))
         .merge(oauth::router(state.clone()));
-    let bounded = doors
-        .fallback(not_found)
-        .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
-        .layer(RequestBodyLimitLayer::new(limits::BODY_BYTES_MAX))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT))
-        .layer(from_fn_with_state(Arc::clone(&state.settings), note_peer));
-    let observed = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+    let settings = Arc::clone(&state.settings);
+    // One stack around the whole router: a `Router::layer` each would be a box each, cloned with every request.
+    let stack = ServiceBuilder::new()
+        .layer(MapRequestLayer::new(normalise))
+        .layer(MapRequestLayer::new(move |request| note_peer(&settings, request)))
+        .layer(SetRequestIdLayer::x_request_id(RequestIds::new()))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()).on_response(log))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(default_header(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(default_header(header::REFERRER_POLICY, "same-origin"));
-    // The path is put right before any route is looked for, so the router must stand inside.
-    Router::new().fallback_service(MapRequestLayer::new(normalise).layer(bounded.layer(observed)))
+        .layer(default_header(header::REFERRER_POLICY, "same-origin"))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(RequestBodyLimitLayer::new(limits::BODY_BYTES_MAX));
+    // The path is put right before any route is looked for, so the doors stand inside, behind the only route of this one.
+    Router::new()
+        .fallback_service(stack.service(doors.fallback(not_found).layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))))
 }
 
 fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
@@ -131,12 +132,32 @@ fn normalise<B>(mut request: Request<B>) -> Request<B> {
 }
 
 /// Finds out from where a request comes, once, for every door and for the log.
-async fn note_peer(State(settings): State<Arc<Settings>>, mut request: Request<Body>, next: Next) -> Response<Body> {
+fn note_peer<B>(settings: &Settings, mut request: Request<B>) -> Request<B> {
     let connection =
         request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
     let forwarded = settings.trust_proxy.then(|| forwarded_for(&request)).flatten();
     request.extensions_mut().insert(Peer(forwarded.or(connection)));
-    next.run(request).await
+    request
+}
+
+/// Numbers requests: the process's own part, then a count. Enough to find a request in the log; no secret.
+#[derive(Clone)]
+struct RequestIds {
+    process: u32,
+    count: Arc<AtomicU64>,
+}
+
+impl RequestIds {
+    fn new() -> Self {
+        Self { process: std::process::id(), count: Arc::default() }
+    }
+}
+
+impl MakeRequestId for RequestIds {
+    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
+        let id = format!("{:x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed));
+        HeaderValue::from_str(&id).ok().map(RequestId::new)
+    }
 }
 
 /// The last address of `X-Forwarded-For`: the one that our own proxy wrote. Those before it are the caller's word.
