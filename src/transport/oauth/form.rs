@@ -63,6 +63,9 @@ impl Params {
 
 /// Undoes the escapes of one name or value.
 pub fn decode(text: &[u8]) -> Result<String, Malformed> {
+    if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return String::from_utf8(text.to_vec()).map_err(|_| Malformed);
+    }
     let hex = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
     let mut bytes = Vec::with_capacity(text.len());
     let mut at = 0;
