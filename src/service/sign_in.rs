@@ -224,7 +224,7 @@ impl Service {
         Ok(sid)
     }
 
-    /// The session of this id, if it has not ended and its user may act.
+    /// The session of this id, if it has not ended, its user may act and its device, if it has one, is not revoked.
     pub async fn session(&self, sid: &str) -> Result<Option<Session>, Error> {
         if sid.is_empty() || sid.len() > 200 {
             return Ok(None);
@@ -238,11 +238,16 @@ impl Service {
             return Ok(None);
         }
         let Some(user) = self.user(UserId(row.user_id)).await?.filter(|user| user.may_act()) else { return Ok(None) };
+        let device = row.device_id.map(DeviceId);
+        if let Some(device) = device
+            && self.device_revoked(device).await?
+        {
+            return Ok(None);
+        }
         if unix(now) - unix(row.last_activity) >= 60 {
             let id = row.id;
             self.store.write(move |tx| sessions::touch(tx.connection, id, now)).await?;
         }
-        let device = row.device_id.map(DeviceId);
         Ok(Some(Session { id: row.id, user, device, identity_checked_at: row.identity_checked_at }))
     }
 

@@ -81,6 +81,11 @@ pub fn delete_of(connection: &mut Connection, user: UserId) -> Result<usize, Sto
     Ok(diesel::delete(session::table.filter(session::user_id.eq(user.0))).execute(connection)?)
 }
 
+/// Ends all sessions that were opened from these devices.
+pub fn delete_of_devices(connection: &mut Connection, devices: &[i64]) -> Result<usize, StoreError> {
+    Ok(diesel::delete(session::table.filter(session::device_id.eq_any(devices))).execute(connection)?)
+}
+
 /// Ends the sessions that nobody has used since, at most `limit`.
 pub fn purge(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<usize, StoreError> {
     let ids: Vec<i64> =
@@ -137,6 +142,11 @@ pub fn insert_api_key(
 /// Deletes these keys; says how many there were.
 pub fn delete_api_keys(connection: &mut Connection, ids: &[i64]) -> Result<usize, StoreError> {
     Ok(diesel::delete(apikey::table.filter(apikey::id.eq_any(ids))).execute(connection)?)
+}
+
+/// Deletes all keys of a user.
+pub fn delete_api_keys_of(connection: &mut Connection, user: UserId) -> Result<usize, StoreError> {
+    Ok(diesel::delete(apikey::table.filter(apikey::user_id.eq(user.0))).execute(connection)?)
 }
 
 /// Whose these keys are.

@@ -28,7 +28,8 @@ const CODE: &Model = &authorization::AUTHORIZATION_CODE;
 const APPLICATION: &Model = &application::APPLICATION;
 
 impl Records {
-    /// Disables users: they can't sign in, their sessions end, and all that acts for them is revoked for good.
+    /// Disables users: they can't sign in, their sessions end, and all that acts for them is revoked for good, their API
+    /// keys too.
     pub async fn disable_users(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
         check_reasons(&options)?;
         self.change(move |change| {
@@ -48,6 +49,7 @@ impl Records {
                 }
                 users::set_active(change.tx.connection, id, false, change.now)?;
                 sessions::delete_of(change.tx.connection, id)?;
+                sessions::delete_api_keys_of(change.tx.connection, id)?;
                 receipts.push(records.service.revoke_all_of_in(change.tx, &context, id, &options)?);
             }
             change.after_user(&ids, &crate::orm::convert::Values::default())?;
@@ -89,13 +91,14 @@ impl Records {
         .await
     }
 
-    /// Revokes devices and what was let in from each.
+    /// Revokes devices and what was let in from each, and ends the sessions that were opened there.
     pub async fn revoke_devices(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
         check_reasons(&options)?;
         self.change(move |change| {
             check_model(change.actor(), DEVICE, Operation::Write)?;
             change.check_records(DEVICE, &ids, Operation::Write)?;
             devices::set_revoked(change.tx.connection, &ids, Some(change.now))?;
+            sessions::delete_of_devices(change.tx.connection, &ids)?;
             let records = change.records;
             let context = Context { channel: Channel::DeviceRevoke, ..records.context.clone() };
             let mut receipts = Vec::with_capacity(ids.len());

@@ -1,6 +1,7 @@
 //! Users: who may change whom, and what each change does to sessions, tokens and keys.
 
 use orest::service::issue::Tokens;
+use orest::store::{StoreError, devices};
 use serde_json::{Value, json};
 
 use super::{acts, answer, brief};
@@ -53,7 +54,7 @@ async fn what_ends_what() {
         (write(json!({"active": false})), NONE, ALL, 0, ""),
         (("action_archive", json!([[4]])), NONE, ALL, 0, ""),
         (write(json!({"state": "pending"})), NONE, NONE, 0, ""),
-        (("action_disable", json!([[4]])), NONE, [false, false, true], 1, "user_disable"),
+        (("action_disable", json!([[4]])), NONE, NONE, 1, "user_disable"),
         (("action_revoke_all_sessions", json!([[4]])), [false, false, true], [false, false, true], 1, "rpc"),
         (("unlink", json!([[4]])), NONE, NONE, 1, "user_delete"),
     ] {
@@ -335,6 +336,40 @@ async fn passwords() {
     assert_eq!(subjects.await[0]["subject"], "caro");
     answer(&test, "admin", MODEL, "write", json!([[id], {"password": ""}]), json!({})).await;
     assert!(!signs_in("caro", "secret").await && !signs_in("caro", "").await);
+}
+
+/// Neither on signing in anew from it, which lifts the revocation, nor after a restart.
+#[tokio::test]
+async fn a_revoked_device_ends_its_sessions() {
+    let test = TestService::empty().await;
+    let (alice, [computer, phone]) = (test.uid("alice"), test.devices);
+    let mut sids = Vec::new();
+    for device in [Some(computer), Some(phone), None] {
+        sids.push(test.service.open_session(alice, device).await.expect("signed in"));
+    }
+    let good = async |test: &TestService| {
+        let mut good = Vec::new();
+        for sid in &sids {
+            good.push(test.service.session(sid.reveal()).await.expect("answers").is_some());
+        }
+        good
+    };
+    let set_revoked = async |at| {
+        let done: Result<usize, StoreError> =
+            test.store.write(move |tx| devices::set_revoked(tx.connection, &[computer.0], at)).await;
+        assert_eq!(done.expect("written"), 1);
+    };
+    assert_eq!(good(&test).await, [true; 3]);
+    answer(&test, "alice", "orest.device", "action_revoke", json!([[computer.0]]), json!({})).await;
+    assert_eq!(good(&test).await, [false, true, true]);
+    set_revoked(None).await;
+    assert_eq!(good(&test.restart().await).await, [false, true, true], "the row is gone");
+
+    sids.push(test.service.open_session(alice, Some(computer)).await.expect("signed in"));
+    let good = async |test: &TestService| test.service.session(sids[3].reveal()).await.expect("answers").is_some();
+    assert!(good(&test.restart().await).await);
+    set_revoked(Some(test.service.now())).await;
+    assert!(!good(&test.restart().await).await, "the device is asked too");
 }
 
 #[tokio::test]
