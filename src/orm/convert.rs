@@ -159,7 +159,7 @@ pub fn values(registry: &Registry, model: &'static Model, given: &Map<String, Va
         let alias = ALIASES.iter().find(|(old, _)| old == name).map(|(_, new)| *new);
         let field = model.field(name).or_else(|| model.field(alias?));
         let field = field.ok_or_else(|| OdooError::value(format!("Invalid field '{name}' in '{}'", model.name)))?;
-        if !may_be_set(registry, field) {
+        if field.readonly {
             return Err(OdooError::validation(format!(
                 "The field '{}' ({}) of '{}' ({}) is readonly.",
                 field.label, field.name, model.label, model.name
@@ -174,17 +174,6 @@ pub fn values(registry: &Registry, model: &'static Model, given: &Map<String, Va
 pub fn default(registry: &Registry, model: &'static Model, field: &'static Field) -> Option<FieldValue> {
     let json = serde_json::from_str(field.default?).expect("defaults are JSON: a test reads them all");
     field_value(registry, model, field, &json).ok()
-}
-
-/// A relation to many is set when the field at its other end may be.
-fn may_be_set(registry: &Registry, field: &Field) -> bool {
-    match field.kind {
-        Kind::One2many { model, inverse } => {
-            let comodel = registry.get(model);
-            comodel.and_then(|comodel| comodel.field(inverse)).is_some_and(|inverse| !inverse.readonly)
-        }
-        _ => !field.readonly,
-    }
 }
 
 fn field_value(

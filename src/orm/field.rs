@@ -230,6 +230,12 @@ impl Field {
         self
     }
 
+    /// Takes commands: a relation to many whose other end may be set.
+    pub const fn editable(mut self) -> Self {
+        self.readonly = false;
+        self
+    }
+
     /// Refuses changes after `create`.
     pub const fn create_only(mut self) -> Self {
         self.create_only = true;
@@ -338,7 +344,7 @@ pub const fn selection(
 pub const fn many2one(name: &'static str, label: &'static str, model: &'static str) -> Field {
     Field::new(name, Kind::Many2one(model), label)
 }
-/// The records that refer to this one.
+/// The records that refer to this one; to be looked at only, unless [`Field::editable`].
 pub const fn one2many(name: &'static str, label: &'static str, model: &'static str, inverse: &'static str) -> Field {
     Field::new(name, Kind::One2many { model, inverse }, label).readonly()
 }

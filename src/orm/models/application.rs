@@ -33,7 +33,8 @@ pub const APPLICATION: Model = Model {
         many2one("model_scheme_id", "Model Scheme", "orest.model.scheme")
             .help("Which models and fields it may touch; given out by introspection."),
         one2many("uri_ids", "URIs", "orest.application.uri", "application_id")
-            .help("The callback addresses; compared character by character."),
+            .help("The callback addresses; compared character by character.")
+            .editable(),
         integer("authorization_code_expiry", "Authorization Code Expiry")
             .help("Seconds in which a code must be exchanged.")
             .required()

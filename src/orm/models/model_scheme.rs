@@ -22,9 +22,11 @@ pub const MODEL_SCHEME: Model = Model {
             .required()
             .default("\"none\""),
         one2many("configuration_ids", "Models", "orest.model.configuration", "scheme_id")
-            .help("The models of the list."),
+            .help("The models of the list.")
+            .editable(),
         one2many("application_ids", "Applications", "orest.application", "model_scheme_id")
-            .help("Who is limited by it."),
+            .help("Who is limited by it.")
+            .editable(),
     ],
     access: &[Access::full(Group::OrestAdmin)],
     rules: &[],

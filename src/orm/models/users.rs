@@ -39,7 +39,7 @@ pub const USERS: Model = Model {
         )
         .help("What he may do.")
         .only(Group::ErpManager),
-        one2many("identity_ids", "Identities", "orest.identity", "user_id").help("How he signs in."),
+        one2many("identity_ids", "Identities", "orest.identity", "user_id").help("How he signs in.").editable(),
         one2many("device_ids", "Devices", "orest.device", "user_id").help("Where he signed in from."),
         one2many("authorization_ids", "REST API Authorizations", "orest.authorization", "user_id")
             .help("Which applications may act for him."),

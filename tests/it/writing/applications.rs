@@ -200,3 +200,28 @@ async fn archiving_refuses_and_deleting_is_refused() {
     let id = answer(&test, "olga", MODEL, "create", json!([{"name": "unused"}]), json!({})).await;
     assert_eq!(answer(&test, "olga", MODEL, "unlink", json!([[id]]), json!({})).await, json!(true));
 }
+
+/// What `fields_get` says of a relation to many and what a write does agree.
+#[tokio::test]
+async fn readonly_is_told_as_it_is() {
+    let test = TestService::new().await;
+    for (model, field, readonly) in [
+        (MODEL, "uri_ids", false),
+        (MODEL, "authorization_ids", true),
+        ("orest.model.scheme", "configuration_ids", false),
+        ("orest.model.scheme", "application_ids", false),
+        ("res.users", "identity_ids", false),
+        ("res.users", "device_ids", true),
+        ("res.users", "api_key_ids", true),
+    ] {
+        let told = answer(&test, "admin", model, "fields_get", json!([[field], ["readonly"]]), json!({})).await;
+        assert_eq!(told[field]["readonly"], readonly, "{model}.{field}");
+        let mut values = json!({"name": field, field: []});
+        if model == "res.users" {
+            values["login"] = "x".into();
+        }
+        let got = answer(&test, "admin", model, "create", json!([values]), json!({})).await;
+        let refused = got.as_str().is_some_and(|text| text.ends_with("is readonly."));
+        assert_eq!((refused, got.is_i64()), (readonly, !readonly), "{model}.{field}: {got}");
+    }
+}
