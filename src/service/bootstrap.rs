@@ -4,26 +4,46 @@ use super::passwords::hash_new;
 use super::{Error, Service};
 use crate::domain::ids::UserId;
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 use crate::domain::user::Group;
 use crate::store::users::{self, NewUser};
+use crate::store::{Connection, StoreError, Tx};
 
 /// The login of the first administrator.
 pub const ADMIN_LOGIN: &str = "admin";
 
 impl Service {
-    /// Makes the first users of an empty database: `__system__` (1), which nobody can be, and the administrator (2), as in
-    /// Odoo. Gives the password that was generated, or `None` if one was given or there are users already.
+    /// Makes sure that somebody can administer: in a new database the first users are `__system__` (1), which nobody can
+    /// be, and the administrator (2), as in Odoo. All in one transaction, so that a start that is cut short leaves the next one
+    /// to do it. Gives the password that was generated, or `None` if one was given or there is an administrator already.
     pub async fn ensure_administrator(&self, password: Option<String>) -> Result<Option<Secret>, Error> {
-        if self.store.read(users::count).await? > 0 {
+        if self.store.read(has_administrator).await? {
             return Ok(None);
         }
         let generated = password.is_none().then(|| Secret::generate(self.entropy.as_ref(), "", 12));
         let chosen =
             password.unwrap_or_else(|| generated.as_ref().map(|secret| secret.reveal().to_owned()).unwrap_or_default());
-        self.add_user("__system__", "System", &[], None).await?;
+        let hash = self.hash_password(chosen).await?;
         let (system, now) = (UserId(1), self.now());
-        self.store.write(move |tx| users::set_active(tx.connection, system, false, now)).await?;
-        self.add_user(ADMIN_LOGIN, "Administrator", &[Group::System], Some(chosen)).await?;
+        let made = self
+            .store
+            .write(move |tx| {
+                if users::find_by_login(tx.connection, ADMIN_LOGIN)?.is_some() {
+                    return Ok::<_, StoreError>(false);
+                }
+                if users::count(tx.connection)? == 0 {
+                    insert_user(tx.connection, "__system__", "System", &[], None, now)?;
+                }
+                users::set_active(tx.connection, system, false, now)?;
+                insert_user(tx.connection, ADMIN_LOGIN, "Administrator", &[Group::System], Some(&hash), now)?;
+                Ok(true)
+            })
+            .await?;
+        if !made {
+            // Somebody disabled him behind our back: that's not ours to undo, least of all with a new password.
+            tracing::warn!("no user can administer: '{ADMIN_LOGIN}' is disabled, pending or not in the group");
+            return Ok(None);
+        }
         Ok(generated)
     }
 
@@ -35,33 +55,39 @@ impl Service {
         groups: &'static [Group],
         password: Option<String>,
     ) -> Result<UserId, Error> {
-        let entropy = std::sync::Arc::clone(&self.entropy);
         let hash = match password {
-            Some(password) => Some(
-                tokio::task::spawn_blocking(move || hash_new(entropy.as_ref(), &password))
-                    .await
-                    .map_err(|_| Error::Internal)??,
-            ),
+            Some(password) => Some(self.hash_password(password).await?),
             None => None,
         };
         let now = self.now();
-        self.store
-            .write(move |tx| {
-                let email = hash.as_ref().map(|_| format!("{login}@example.com"));
-                let new = NewUser {
-                    login,
-                    name,
-                    email: email.as_deref(),
-                    password_hash: hash.as_deref(),
-                    state: "confirmed",
-                    groups,
-                };
-                let id = users::insert(tx.connection, &new, None, now)?;
-                if hash.is_some() {
-                    users::insert_identity(tx.connection, id, "local-userpass", login, now)?;
-                }
-                Ok(id)
-            })
-            .await
+        let add = move |tx: &mut Tx<'_>| insert_user(tx.connection, login, name, groups, hash.as_deref(), now);
+        Ok(self.store.write(add).await?)
     }
+
+    async fn hash_password(&self, password: String) -> Result<String, Error> {
+        let entropy = std::sync::Arc::clone(&self.entropy);
+        let hashed = tokio::task::spawn_blocking(move || hash_new(entropy.as_ref(), &password)).await;
+        hashed.map_err(|_| Error::Internal)?
+    }
+}
+
+fn has_administrator(connection: &mut Connection) -> Result<bool, StoreError> {
+    Ok(users::count_acting_in(connection, Group::System)? > 0)
+}
+
+fn insert_user(
+    connection: &mut Connection,
+    login: &str,
+    name: &str,
+    groups: &[Group],
+    password_hash: Option<&str>,
+    now: Timestamp,
+) -> Result<UserId, StoreError> {
+    let email = password_hash.map(|_| format!("{login}@example.com"));
+    let new = NewUser { login, name, email: email.as_deref(), password_hash, state: "confirmed", groups };
+    let id = users::insert(connection, &new, None, now)?;
+    if password_hash.is_some() {
+        users::insert_identity(connection, id, "local-userpass", login, now)?;
+    }
+    Ok(id)
 }

@@ -99,7 +99,9 @@ impl DatabaseUrl {
     pub fn claim(&self) -> Result<std::fs::File, StoreError> {
         let Self::Sqlite(path) = self;
         let path = path.with_extension("lock");
-        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        // Nobody else may hold the lock, and so keep the server from starting.
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
         match file.try_lock() {
             Ok(()) => Ok(file),

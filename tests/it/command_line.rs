@@ -6,6 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use orest::domain::ids::UserId;
+use orest::domain::time::{Clock as _, SystemClock};
+use orest::store::users::{self, NewUser};
+use orest::store::{DatabaseUrl, Store, StoreError};
 use serde_json::{Value, json};
 
 fn orest(folder: &Path) -> Command {
@@ -120,14 +124,48 @@ fn the_first_start_makes_an_administrator_and_says_his_password_once() {
         said.split("admin / ").nth(1).and_then(|text| text.split_whitespace().next()).expect(said).to_owned();
     assert_eq!(first.login("admin", &password), json!(2));
     assert_eq!(first.login("admin", "admin"), json!(false));
-    for (file, expect) in [("", 0o700), ("sealing-keys", 0o600), ("orest.sqlite3", 0o600), ("orest.sqlite3-wal", 0o600)]
-    {
+    for (file, expect) in [
+        ("", 0o700),
+        ("sealing-keys", 0o600),
+        ("orest.sqlite3", 0o600),
+        ("orest.sqlite3-wal", 0o600),
+        ("orest.lock", 0o600),
+    ] {
         assert_eq!(mode(&data.join(file)), expect, "{file}");
     }
     drop(first);
     let second = Server::start(orest(&data).arg("serve"));
     assert!(!second.printed.contains(&password), "it is shown once");
     assert_eq!(second.login("admin", &password), json!(2));
+}
+
+/// As a start leaves it that was cut short after the first user.
+#[tokio::test]
+async fn a_database_without_an_administrator_gets_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&DatabaseUrl::Sqlite(folder.path().join("orest.sqlite3"))).unwrap();
+    let made: Result<UserId, StoreError> = store
+        .write(|tx| {
+            let new = NewUser {
+                login: "__system__",
+                name: "System",
+                email: None,
+                password_hash: None,
+                state: "confirmed",
+                groups: &[],
+            };
+            users::insert(tx.connection, &new, None, SystemClock.now())
+        })
+        .await;
+    assert_eq!(made.unwrap(), UserId(1));
+    drop(store);
+    let server = Server::start(orest(folder.path()).env("OREST_ADMIN_PASSWORD", "admin").arg("serve"));
+    assert_eq!(server.login("admin", "admin"), json!(2));
+    assert_eq!(server.count("res.users", &json!([["id", "=", 1], ["active", "=", false]])), 1);
+    drop(server);
+    let again = Server::start(orest(folder.path()).env("OREST_ADMIN_PASSWORD", "other").arg("serve"));
+    assert_eq!(again.login("admin", "admin"), json!(2), "he is made once");
+    assert_eq!(again.count("res.users", &json!([["active", "in", [true, false]]])), 2);
 }
 
 #[test]
