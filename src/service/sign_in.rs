@@ -1,6 +1,7 @@
 //! Who is calling: users by password, by session, by API key; applications by secret.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use crate::domain::user::Actor;
 use crate::limits;
 use crate::store::devices::Seen;
 use crate::store::users::User;
-use crate::store::{devices, sessions, users};
+use crate::store::{StoreError, Tx, devices, sessions, users};
 
 /// What an API key must be good for to be used with RPC; Odoo's own word.
 pub const RPC_SCOPE: &str = "rpc";
@@ -62,6 +63,33 @@ pub struct Session {
     pub identity_checked_at: Option<Timestamp>,
 }
 
+/// Somebody who has just shown his password. What he then asks for is refused if the password has changed meanwhile.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// Who; he may act, as of then.
+    pub user: Arc<User>,
+    /// The stored hash that the password was right for.
+    proof: String,
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").field("user", &self.user.id).finish_non_exhaustive()
+    }
+}
+
+impl SignedIn {
+    /// Whether it is still his password, and he may still act, as of this transaction.
+    fn check_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let acts = users::find(tx.connection, self.user.id)?.is_some_and(|user| user.may_act());
+        if acts && users::find_password(tx.connection, self.user.id)?.as_deref() == Some(&self.proof) {
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated)
+        }
+    }
+}
+
 /// What a browser says of itself.
 #[derive(Clone, Debug)]
 pub struct DeviceDescription {
@@ -85,7 +113,7 @@ impl Service {
         login: &str,
         password: &str,
         address: Option<IpAddr>,
-    ) -> Result<Option<Arc<User>>, Error> {
+    ) -> Result<Option<SignedIn>, Error> {
         self.failures.check(address, self.now())?;
         let wanted = login.to_owned();
         let found = self.store.read(move |connection| users::find_by_login(connection, &wanted)).await?;
@@ -93,7 +121,7 @@ impl Service {
         let right = self.passwords.check(stored.as_deref(), password).await?;
         let user = user.filter(|user| right && user.may_act());
         self.failures.note(address, user.is_some(), self.now());
-        Ok(user.map(Arc::new))
+        Ok(user.zip(stored).map(|(user, proof)| SignedIn { user: Arc::new(user), proof }))
     }
 
     /// The user of this login and password or API key, as Odoo's `common.login` takes them.
@@ -108,7 +136,7 @@ impl Service {
         {
             return Ok(Some(user));
         }
-        self.user_by_password(login, secret, address).await
+        Ok(self.user_by_password(login, secret, address).await?.map(|signed_in| signed_in.user))
     }
 
     /// The user of this id and password or API key, as Odoo's `object.execute` takes them.
@@ -162,6 +190,9 @@ impl Service {
     }
 
     /// Makes an API key: 40 hexadecimal digits, shown this once.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: the user may no longer act.
     pub async fn make_api_key(
         &self,
         user: UserId,
@@ -178,7 +209,11 @@ impl Service {
         let (name, scope) = (name.to_owned(), scope.map(str::to_owned));
         self.store
             .write(move |tx| {
-                sessions::insert_api_key(tx.connection, user, &name, scope.as_deref(), &hash, expiration, now)
+                if !users::find(tx.connection, user)?.is_some_and(|user| user.may_act()) {
+                    return Err(Error::Unauthenticated);
+                }
+                sessions::insert_api_key(tx.connection, user, &name, scope.as_deref(), &hash, expiration, now)?;
+                Ok(())
             })
             .await?;
         tracing::info!(user = user.0, "API key made");
@@ -211,17 +246,42 @@ impl Service {
     }
 
     /// Signs a user in: a session, whose id is given this once.
-    pub async fn open_session(&self, user: UserId, device: Option<DeviceId>) -> Result<Secret, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: his password has changed since he showed it, or he may no longer act.
+    pub async fn open_session(&self, signed_in: SignedIn, device: Option<DeviceId>) -> Result<Secret, Error> {
         let sid = Secret::generate(self.entropy.as_ref(), "", 42);
         let hash = sid.hash();
         let now = self.now();
+        self.store.write(move |tx| open_session_in(tx, &signed_in, &hash, device, now)).await?;
+        Ok(sid)
+    }
+
+    /// Signs a user in at a browser: a session, and a cookie for the device if it had none that is of the right form.
+    /// Lifts the revocation of a known device.
+    ///
+    /// # Errors
+    /// As [`Self::open_session`]; then nothing is lifted.
+    pub async fn open_browser_session(
+        &self,
+        signed_in: SignedIn,
+        cookie: Option<&str>,
+        description: DeviceDescription,
+        address: Option<IpAddr>,
+    ) -> Result<(Secret, Option<Secret>), Error> {
+        let sid = Secret::generate(self.entropy.as_ref(), "", 42);
+        let hash = sid.hash();
+        let (cookie_hash, fresh) = self.device_cookie(cookie);
+        let now = self.now();
+        let service = self.clone();
         self.store
             .write(move |tx| {
-                users::set_login_date(tx.connection, user, now)?;
-                sessions::insert(tx.connection, &hash, user, device, now)
+                // A failure undoes what came before it.
+                let device = service.note_device_in(tx, signed_in.user.id, &cookie_hash, &description, address)?;
+                open_session_in(tx, &signed_in, &hash, Some(device), now)
             })
             .await?;
-        Ok(sid)
+        Ok((sid, fresh))
     }
 
     /// The session of this id, if it has not ended, its user may act and its device, if it has one, is not revoked.
@@ -258,19 +318,30 @@ impl Service {
     }
 
     /// Proves anew who is behind a session. Good for [`limits::IDENTITY_CHECK`].
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: his password has changed since, or the session has ended.
     pub async fn check_identity(
         &self,
         session: &Session,
         password: &str,
         address: Option<IpAddr>,
     ) -> Result<bool, Error> {
-        let user = self.user_by_password(&session.user.login, password, address).await?;
-        if user.is_none() {
+        let signed_in = self.user_by_password(&session.user.login, password, address).await?;
+        let Some(signed_in) = signed_in.filter(|signed_in| signed_in.user.id == session.user.id) else {
             return Ok(false);
-        }
+        };
         let (id, now) = (session.id, self.now());
-        self.store.write(move |tx| sessions::set_identity_checked(tx.connection, id, now)).await?;
-        Ok(true)
+        self.store
+            .write(move |tx| {
+                signed_in.check_in(tx)?;
+                if sessions::set_identity_checked(tx.connection, id, now)? {
+                    Ok(true)
+                } else {
+                    Err(Error::Unauthenticated)
+                }
+            })
+            .await
     }
 
     /// Notes where a user signed in from. Gives the device, and a cookie for it if it had none that is of the right form.
@@ -281,35 +352,44 @@ impl Service {
         description: DeviceDescription,
         address: Option<IpAddr>,
     ) -> Result<(DeviceId, Option<Secret>), Error> {
+        let (hash, fresh) = self.device_cookie(cookie);
+        let service = self.clone();
+        let noted = self.store.write(move |tx| service.note_device_in(tx, user, &hash, &description, address)).await;
+        Ok((noted?, fresh))
+    }
+
+    /// What is stored of a device's cookie, and a new one if it has none that is of the right form.
+    fn device_cookie(&self, cookie: Option<&str>) -> (SecretHash, Option<Secret>) {
         let well_formed = |cookie: &&str| cookie.len() == 64 && cookie.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let (hash, fresh) = match cookie.filter(well_formed) {
-            Some(cookie) => (SecretHash::of(cookie), None),
-            None => {
-                let fresh = Secret::generate(self.entropy.as_ref(), "", 32);
-                (fresh.hash(), Some(fresh))
-            }
+        if let Some(cookie) = cookie.filter(well_formed) {
+            return (SecretHash::of(cookie), None);
+        }
+        let fresh = Secret::generate(self.entropy.as_ref(), "", 32);
+        (fresh.hash(), Some(fresh))
+    }
+
+    fn note_device_in(
+        &self,
+        tx: &mut Tx<'_>,
+        user: UserId,
+        cookie: &SecretHash,
+        description: &DeviceDescription,
+        address: Option<IpAddr>,
+    ) -> Result<DeviceId, StoreError> {
+        let seen = Seen {
+            user,
+            cookie,
+            name: &description.name,
+            platform: &description.platform,
+            browser: &description.browser,
+            device_type: if description.mobile { "mobile" } else { "computer" },
+            address: address.map(|address| address.to_string()),
         };
-        let now = self.now();
+        let id = devices::upsert(tx.connection, &seen, self.now())?;
+        // Signing in anew lifts the device's revocation; what was revoked of it stays so.
         let live = Arc::clone(&self.live);
-        let id = self
-            .store
-            .write(move |tx| {
-                let seen = Seen {
-                    user,
-                    cookie: &hash,
-                    name: &description.name,
-                    platform: &description.platform,
-                    browser: &description.browser,
-                    device_type: if description.mobile { "mobile" } else { "computer" },
-                    address: address.map(|address| address.to_string()),
-                };
-                let id = devices::upsert(tx.connection, &seen, now)?;
-                // Signing in anew lifts the device's revocation; what was revoked of it stays so.
-                tx.after_commit(move || live.forget_device(id));
-                Ok::<_, crate::store::StoreError>(id)
-            })
-            .await?;
-        Ok((id, fresh))
+        tx.after_commit(move || live.forget_device(id));
+        Ok(id)
     }
 
     /// The application of this `client_id` and secret. A public client must bring none (RFC 6749 section 2.3).
@@ -333,6 +413,24 @@ impl Service {
 
     /// Changes a password; ends the user's sessions and revokes what acts for him.
     pub async fn change_password(&self, context: &Context, user: UserId, new: &str) -> Result<(), Error> {
+        self.replace_password(context, user, new, None).await
+    }
+
+    /// The same, by the user himself, who has shown the old one.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: it is no longer his password, or he may no longer act.
+    pub async fn change_own_password(&self, context: &Context, signed_in: SignedIn, new: &str) -> Result<(), Error> {
+        self.replace_password(context, signed_in.user.id, new, Some(signed_in)).await
+    }
+
+    async fn replace_password(
+        &self,
+        context: &Context,
+        user: UserId,
+        new: &str,
+        signed_in: Option<SignedIn>,
+    ) -> Result<(), Error> {
         let entropy = Arc::clone(&self.entropy);
         let new = new.to_owned();
         let hash = tokio::task::spawn_blocking(move || super::passwords::hash_new(entropy.as_ref(), &new))
@@ -340,6 +438,25 @@ impl Service {
             .map_err(|_| Error::Internal)??;
         let context = Context { channel: Channel::PasswordChange, ..context.clone() };
         let service = self.clone();
-        self.store.write(move |tx| service.set_password_in(tx, &context, user, Some(&hash))).await
+        self.store
+            .write(move |tx| {
+                if let Some(signed_in) = signed_in {
+                    signed_in.check_in(tx)?;
+                }
+                service.set_password_in(tx, &context, user, Some(&hash))
+            })
+            .await
     }
+}
+
+fn open_session_in(
+    tx: &mut Tx<'_>,
+    signed_in: &SignedIn,
+    sid: &SecretHash,
+    device: Option<DeviceId>,
+    at: Timestamp,
+) -> Result<(), Error> {
+    signed_in.check_in(tx)?;
+    users::set_login_date(tx.connection, signed_in.user.id, at)?;
+    Ok(sessions::insert(tx.connection, sid, signed_in.user.id, device, at)?)
 }

@@ -65,10 +65,9 @@ pub fn touch(connection: &mut Connection, id: i64, at: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Notes that the user proved who he is.
-pub fn set_identity_checked(connection: &mut Connection, id: i64, at: Timestamp) -> Result<(), StoreError> {
-    diesel::update(session::table.find(id)).set(session::identity_checked_at.eq(at)).execute(connection)?;
-    Ok(())
+/// Notes that the user proved who he is; says whether the session is still there.
+pub fn set_identity_checked(connection: &mut Connection, id: i64, at: Timestamp) -> Result<bool, StoreError> {
+    Ok(diesel::update(session::table.find(id)).set(session::identity_checked_at.eq(at)).execute(connection)? == 1)
 }
 
 /// Ends one session; says whether there was one.

@@ -361,13 +361,12 @@ fn change_password<'a>(env: &'a Env<'a>, _: &'static Model, mut arguments: Argum
         let id = context.actor.user.ok_or_else(OdooError::access_denied)?;
         let service = &env.orm.service;
         let right = service.user_by_password(&context.actor.login, &old, context.address).await;
-        if right.map_err(|error| env.refused(error))?.is_none_or(|user| user.id != id) {
-            return Err(OdooError::access_denied());
-        }
+        let right = right.map_err(|error| env.refused(error))?.filter(|signed_in| signed_in.user.id == id);
+        let signed_in = right.ok_or_else(OdooError::access_denied)?;
         if new.trim().is_empty() {
             return Err(OdooError::user("Setting empty passwords is not allowed for security reasons!"));
         }
-        service.change_password(context, id, &new).await.map_err(|error| env.raise(error))?;
+        service.change_own_password(context, signed_in, &new).await.map_err(|error| env.raise(error))?;
         Ok(true.into())
     })
 }

@@ -75,9 +75,10 @@ pub async fn authenticate(state: Arc<AppState>, call: Arc<Call>, mut params: Par
         return Err(OdooError::access_denied());
     };
     let refuse = |error| OdooError::of_service(&error, 0);
-    let user = state.service.user_by_password(login, password, call.peer).await.map_err(refuse)?;
-    let user = user.ok_or_else(OdooError::access_denied)?;
-    let sid = state.service.open_session(user.id, None).await.map_err(refuse)?;
+    let signed_in = state.service.user_by_password(login, password, call.peer).await.map_err(refuse)?;
+    let signed_in = signed_in.ok_or_else(OdooError::access_denied)?;
+    let user = Arc::clone(&signed_in.user);
+    let sid = state.service.open_session(signed_in, None).await.map_err(refuse)?;
     if let Some(old) = cookie(&call.headers, COOKIE) {
         state.service.close_session(old).await.map_err(refuse)?;
     }

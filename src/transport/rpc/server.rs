@@ -52,7 +52,9 @@ impl Credentials {
     pub async fn context(&self, service: &Service) -> Result<Context, Error> {
         let user = match &*self.kind {
             Kind::ApiKey(key) => service.user_by_api_key(key, RPC_SCOPE).await?,
-            Kind::Password { login, password } => service.user_by_password(login, password, self.peer).await?,
+            Kind::Password { login, password } => {
+                service.user_by_password(login, password, self.peer).await?.map(|signed_in| signed_in.user)
+            }
         };
         let user = user.ok_or(Error::Unauthenticated)?;
         Ok(Context { actor: Service::actor(&user), channel: Channel::TypedRpc, address: self.peer })

@@ -315,7 +315,7 @@ async fn several_devices_side_by_side() {
 async fn a_session_from_elsewhere_gets_a_device() {
     let (test, app) = set_up().await;
     let mut browser = Browser::new(&app);
-    let session = test.service.open_session(test.uid("alice"), None).await.unwrap();
+    let session = test.service.open_session(test.sign_in("alice").await, None).await.unwrap();
     browser.cookies.insert("session_id".to_owned(), session.reveal().to_owned());
     let (access, _) = grant(&mut browser, "alice", MAIL).await;
     assert_eq!(introspect(&app, &access).await["orest"]["device_id"], json!(browser_device(&test).await));

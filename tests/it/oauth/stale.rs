@@ -7,14 +7,14 @@ use orest::domain::scope::Scope;
 use orest::domain::secret::Secret;
 use orest::service::Error;
 use orest::service::issue::{Consent, GrantError};
-use orest::service::sign_in::Session;
+use orest::service::sign_in::{DeviceDescription, Session, SignedIn};
 use serde_json::json;
 
 use crate::support::TestService;
 
 /// Alice's session, and what she consents to in it on her computer.
 async fn consent_in_session(test: &TestService) -> (Session, Consent) {
-    let sid = test.service.open_session(test.uid("alice"), Some(test.devices[0])).await.unwrap();
+    let sid = test.service.open_session(test.sign_in("alice").await, Some(test.devices[0])).await.unwrap();
     let session = test.service.session(sid.reveal()).await.unwrap().unwrap();
     let consent = Consent {
         application: Arc::clone(&test.applications[0]),
@@ -75,4 +75,59 @@ async fn a_revoked_device_gets_no_tokens() {
     let now = orest::store::records::SqlValue::Timestamp(test.service.now());
     super::set_column(&test, "orest_device", 1, "revoked_at", now).await;
     assert!(matches!(exchange(&test, &code).await, Err(GrantError::InvalidGrant(_))));
+}
+
+/// What Alice, who has shown her password, can still do with that: sign in here, at her browser; prove who she is; change
+/// her password.
+async fn uses_of(test: &TestService, signed_in: &SignedIn) -> [Result<(), Error>; 3] {
+    let service = &test.service;
+    let browser = DeviceDescription {
+        name: "Firefox on Linux".to_owned(),
+        platform: "Linux".to_owned(),
+        browser: "Firefox".to_owned(),
+        mobile: false,
+    };
+    let opened = service.open_session(signed_in.clone(), None).await.map(|_| ());
+    let at_browser = service.open_browser_session(signed_in.clone(), None, browser, None).await.map(|_| ());
+    let changed = service.change_own_password(&test.context("alice"), signed_in.clone(), "her next one").await;
+    [opened, at_browser, changed]
+}
+
+#[tokio::test]
+async fn an_old_password_in_flight_is_no_good() {
+    for (values, allowed) in [
+        (json!({"name": "Alice A."}), true),
+        (json!({"password": "another one"}), false),
+        (json!({"password": "alice"}), false),
+        (json!({"password": ""}), false),
+        (json!({"active": false}), false),
+        (json!({"state": "pending"}), false),
+    ] {
+        let test = TestService::empty().await;
+        let signed_in = test.sign_in("alice").await;
+        let done = test.call("admin", "res.users", "write", json!([[3], values]), json!({})).await;
+        assert!(done.is_ok(), "{values}: {done:?}");
+        for (index, done) in uses_of(&test, &signed_in).await.into_iter().enumerate() {
+            match done {
+                Ok(()) => assert!(allowed, "{index}: {values}"),
+                Err(Error::Unauthenticated) => assert!(!allowed, "{index}: {values}"),
+                Err(other) => panic!("{index}: {values}: {other}"),
+            }
+        }
+        let key = test.service.make_api_key(test.uid("alice"), "k", None, None).await;
+        let acts = values.get("active").is_none() && values.get("state").is_none();
+        assert_eq!(key.is_ok(), acts, "{values}");
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_proves_nobody() {
+    let test = TestService::empty().await;
+    let (session, _) = consent_in_session(&test).await;
+    assert!(test.service.check_identity(&session, "alice", None).await.unwrap());
+    assert!(!test.service.check_identity(&session, "wrong", None).await.unwrap());
+    let done = test.call("admin", "res.users", "action_revoke_all_sessions", json!([[3]]), json!({})).await;
+    assert!(done.is_ok(), "{done:?}");
+    let stale = test.service.check_identity(&session, "alice", None).await;
+    assert!(matches!(stale, Err(Error::Unauthenticated)), "{stale:?}");
 }

@@ -23,7 +23,7 @@ use orest::orm::error::OdooError;
 use orest::orm::registry::Registry;
 use orest::service::issue::{Consent, Tokens};
 use orest::service::revoke::RevokeOptions;
-use orest::service::sign_in::DeviceDescription;
+use orest::service::sign_in::{DeviceDescription, SignedIn};
 use orest::service::{Context, Service};
 use orest::store::records::{self, SqlValue};
 use orest::store::users::NewUser;
@@ -225,6 +225,12 @@ impl TestService {
             panic!("args is a list and kwargs an object");
         };
         self.orm().call_kw(&caller, model, method, args, kwargs).await
+    }
+
+    /// A user of [`USERS`] who has just shown his password, which is still his login.
+    pub async fn sign_in(&self, login: &str) -> SignedIn {
+        let signed_in = self.service.user_by_password(login, login, None).await;
+        signed_in.expect("answers").expect("the password is right")
     }
 
     /// Lets a user let an application in; with `exchange` gives its first tokens.

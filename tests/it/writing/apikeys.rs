@@ -19,7 +19,7 @@ struct Web<'a> {
 
 impl<'a> Web<'a> {
     async fn of(test: &'a TestService, login: &'static str) -> Self {
-        let sid = test.service.open_session(test.uid(login), None).await.expect("signed in");
+        let sid = test.service.open_session(test.sign_in(login).await, None).await.expect("signed in");
         Self { test, orm: test.orm(), login, sid }
     }
 

@@ -23,7 +23,7 @@ impl<'a> Bob<'a> {
         Self {
             test,
             tokens: test.authorize("bob", 0, None, true).await.expect("exchanged"),
-            sid: test.service.open_session(bob, None).await.expect("signed in"),
+            sid: test.service.open_session(test.sign_in("bob").await, None).await.expect("signed in"),
             key: test.service.make_api_key(bob, "k", None, None).await.expect("made"),
         }
     }
@@ -342,10 +342,10 @@ async fn passwords() {
 #[tokio::test]
 async fn a_revoked_device_ends_its_sessions() {
     let test = TestService::empty().await;
-    let (alice, [computer, phone]) = (test.uid("alice"), test.devices);
+    let [computer, phone] = test.devices;
     let mut sids = Vec::new();
     for device in [Some(computer), Some(phone), None] {
-        sids.push(test.service.open_session(alice, device).await.expect("signed in"));
+        sids.push(test.service.open_session(test.sign_in("alice").await, device).await.expect("signed in"));
     }
     let good = async |test: &TestService| {
         let mut good = Vec::new();
@@ -365,7 +365,7 @@ async fn a_revoked_device_ends_its_sessions() {
     set_revoked(None).await;
     assert_eq!(good(&test.restart().await).await, [false, true, true], "the row is gone");
 
-    sids.push(test.service.open_session(alice, Some(computer)).await.expect("signed in"));
+    sids.push(test.service.open_session(test.sign_in("alice").await, Some(computer)).await.expect("signed in"));
     let good = async |test: &TestService| test.service.session(sids[3].reveal()).await.expect("answers").is_some();
     assert!(good(&test.restart().await).await);
     set_revoked(Some(test.service.now())).await;

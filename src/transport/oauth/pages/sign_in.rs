@@ -84,30 +84,22 @@ pub async fn sign_in(
         );
     };
     let service = &state.service;
-    let user = match service.user_by_password(login, password, address).await {
-        Ok(Some(user)) => user,
-        Ok(None) => {
-            return form(
-                &state,
-                &headers,
-                target,
-                params.get("login"),
-                Some((StatusCode::FORBIDDEN, "Wrong login or password.")),
-            );
-        }
-        Err(error) => return failed(error),
-    };
     let opened = async {
-        let known = cookies::get(&headers, cookies::DEVICE);
-        let (device, fresh) = service.note_device(user.id, known, user_agent::describe(&headers), address).await?;
+        let signed_in = service.user_by_password(login, password, address).await?.ok_or(Error::Unauthenticated)?;
+        let (known, seen) = (cookies::get(&headers, cookies::DEVICE), user_agent::describe(&headers));
+        let opened = service.open_browser_session(signed_in, known, seen, address).await?;
         // The session id of before is not carried over: somebody else may have planted it.
         if let Some(old) = cookies::get(&headers, cookies::SESSION) {
             service.close_session(old).await?;
         }
-        Ok::<_, Error>((service.open_session(user.id, Some(device)).await?, fresh))
+        Ok::<_, Error>(opened)
     };
     let (session, device) = match opened.await {
         Ok(opened) => opened,
+        Err(Error::Unauthenticated) => {
+            let alert = (StatusCode::FORBIDDEN, "Wrong login or password.");
+            return form(&state, &headers, target, params.get("login"), Some(alert));
+        }
         Err(error) => return failed(error),
     };
     let mut response = see_other(target.unwrap_or(PATH));
