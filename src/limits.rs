@@ -39,10 +39,16 @@ pub const UNDO_WINDOW: Duration = Duration::from_secs(15 * 60);
 /// How long the last refresh token but one is answered with the current pair instead of being taken for stolen: a client
 /// whose network broke asks again with the token that it still has.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
-/// After so many wrong passwords from one address (Odoo's `base.login_cooldown_after`) …
+/// Passwords that are hashed at a time: each takes 19 MiB and a core.
+pub const PASSWORD_HASHES_MAX: usize = 4;
+/// After so many wrong passwords of one user from one address (Odoo's `base.login_cooldown_after`) …
 pub const LOGIN_FAILURES_MAX: u32 = 10;
-/// … nobody signs in from there for this long (`base.login_cooldown_duration`).
+/// … or so many from one address, whoever's …
+pub const ADDRESS_FAILURES_MAX: u32 = 50;
+/// … none is tried from there for this long (`base.login_cooldown_duration`).
 pub const LOGIN_COOLDOWN: Duration = Duration::from_secs(60);
+/// Counts of wrong passwords that are kept in one generation of two. More than can be tried within the cooldown.
+pub const LOGIN_COUNTS_MAX: usize = 100_000;
 /// A web session ends after this long without a call (Odoo's `sessions.max_inactivity_seconds`).
 pub const SESSION_INACTIVITY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a proof of identity is good for sensitive acts in the same session.

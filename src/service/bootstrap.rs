@@ -1,6 +1,5 @@
 //! What a new database gets before anybody can sign in.
 
-use super::passwords::hash_new;
 use super::{Error, Service};
 use crate::domain::ids::UserId;
 use crate::domain::secret::Secret;
@@ -65,9 +64,7 @@ impl Service {
     }
 
     async fn hash_password(&self, password: String) -> Result<String, Error> {
-        let entropy = std::sync::Arc::clone(&self.entropy);
-        let hashed = tokio::task::spawn_blocking(move || hash_new(entropy.as_ref(), &password)).await;
-        hashed.map_err(|_| Error::Internal)?
+        self.passwords.hash(&self.entropy, &password).await
     }
 }
 

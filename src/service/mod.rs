@@ -8,6 +8,7 @@
 pub mod bootstrap;
 pub mod demo;
 pub mod error;
+pub mod failures;
 pub mod housekeeping;
 pub mod issue;
 pub mod passwords;
@@ -59,7 +60,7 @@ pub struct Service {
     pub(crate) entropy: SharedEntropy,
     keys: Arc<RwLock<Arc<KeyRing>>>,
     passwords: Arc<passwords::Passwords>,
-    failures: Arc<sign_in::Failures>,
+    failures: Arc<failures::Failures>,
     /// Each act, as it is committed here.
     acts: broadcast::Sender<Arc<Revocation>>,
     /// Up to which act the columns are filled in.

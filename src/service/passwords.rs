@@ -5,15 +5,16 @@
 //! process; a changed password has another stored hash and so is never found.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Error;
-use crate::domain::time::Entropy;
+use crate::domain::time::{Entropy, SharedEntropy};
 use crate::limits;
 
 /// How many right passwords are remembered before all are forgotten.
@@ -23,6 +24,7 @@ const REMEMBERED_MAX: usize = 10_000;
 pub struct Passwords {
     key: [u8; 32],
     remembered: Mutex<HashSet<[u8; 32]>>,
+    places: Arc<Semaphore>,
     /// Compared with when there is no such user, so that the time tells nobody.
     nobody: String,
 }
@@ -35,36 +37,61 @@ impl Passwords {
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let nobody = hash(b"nobody", &salt).unwrap_or_default();
-        Self { key, remembered: Mutex::default(), nobody }
+        let places = Arc::new(Semaphore::new(limits::PASSWORD_HASHES_MAX));
+        Self { key, remembered: Mutex::default(), places, nobody }
+    }
+
+    /// Waits for a place among those who hash: each takes memory and a core.
+    pub async fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Internal)
+    }
+
+    /// Whether this password was right for the stored hash a moment ago. `false` says nothing.
+    pub fn remembers(&self, stored: Option<&str>, password: &str) -> bool {
+        let Some(stored) = stored.filter(|_| is_possible(password)) else { return false };
+        let note = self.note(stored, password);
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).contains(&note)
     }
 
     /// Whether this password belongs to the stored hash. `None` for the hash: there is no such user or no password;
     /// it takes as long and is false.
-    pub async fn check(&self, stored: Option<&str>, password: &str) -> Result<bool, Error> {
-        if password.is_empty() || password.chars().count() > limits::PASSWORD_CHARS_MAX {
+    pub async fn check(
+        &self,
+        place: OwnedSemaphorePermit,
+        stored: Option<&str>,
+        password: &str,
+    ) -> Result<bool, Error> {
+        if !is_possible(password) {
             return Ok(false);
         }
         let note = stored.map(|stored| self.note(stored, password));
-        let known = |note: &[u8; 32]| self.remembered.lock().unwrap_or_else(PoisonError::into_inner).contains(note);
-        if note.as_ref().is_some_and(known) {
-            return Ok(true);
-        }
         let (subject, password) = (stored.unwrap_or(&self.nobody).to_owned(), password.to_owned());
         let right = tokio::task::spawn_blocking(move || {
+            // The place is taken until the hash is there, even if the caller has gone.
+            let _place = place;
             PasswordHash::new(&subject)
                 .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
         })
         .await
         .map_err(|_| Error::Internal)?;
-        let right = right && stored.is_some();
-        if let (true, Some(note)) = (right, note) {
-            let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-            if remembered.len() >= REMEMBERED_MAX {
-                remembered.clear();
-            }
-            remembered.insert(note);
+        let (true, Some(note)) = (right, note) else { return Ok(false) };
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
         }
-        Ok(right)
+        remembered.insert(note);
+        Ok(true)
+    }
+
+    /// The hash of a new password, to be stored.
+    pub async fn hash(&self, entropy: &SharedEntropy, password: &str) -> Result<String, Error> {
+        let place = self.place().await?;
+        let (entropy, password) = (Arc::clone(entropy), password.to_owned());
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            hash_new(entropy.as_ref(), &password)
+        });
+        hashed.await.map_err(|_| Error::Internal)?
     }
 
     fn note(&self, stored: &str, password: &str) -> [u8; 32] {
@@ -74,6 +101,10 @@ impl Passwords {
         mac.update(password.as_bytes());
         mac.finalize().into_bytes().into()
     }
+}
+
+fn is_possible(password: &str) -> bool {
+    !password.is_empty() && password.chars().count() <= limits::PASSWORD_CHARS_MAX
 }
 
 fn hash(password: &[u8], salt: &[u8]) -> Result<String, Error> {

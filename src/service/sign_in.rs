@@ -1,10 +1,10 @@
 //! Who is calling: users by password, by session, by API key; applications by secret.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::failures::{Failures, Source};
 use super::{Context, Error, Service};
 use crate::domain::application::Application;
 use crate::domain::ids::{DeviceId, UserId};
@@ -19,36 +19,6 @@ use crate::store::{StoreError, Tx, devices, sessions, users};
 
 /// What an API key must be good for to be used with RPC; Odoo's own word.
 pub const RPC_SCOPE: &str = "rpc";
-
-/// Wrong passwords by address, so that nobody can try them all. Kept below the doors: changing doors starts no new count.
-#[derive(Default)]
-pub struct Failures {
-    by_address: Mutex<HashMap<Option<IpAddr>, (u32, Timestamp)>>,
-}
-
-impl Failures {
-    fn check(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Error> {
-        let failures = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((count, last)) = failures.get(&address) else { return Ok(()) };
-        let until = *last + limits::LOGIN_COOLDOWN;
-        if *count >= limits::LOGIN_FAILURES_MAX && now < until {
-            let retry_after = (until - now).to_std().unwrap_or(limits::LOGIN_COOLDOWN);
-            return Err(Error::RateLimited { retry_after });
-        }
-        Ok(())
-    }
-
-    fn note(&self, address: Option<IpAddr>, right: bool, now: Timestamp) {
-        let mut failures = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if right {
-            failures.remove(&address);
-            return;
-        }
-        failures.retain(|_, (_, last)| now < *last + limits::LOGIN_COOLDOWN);
-        let entry = failures.entry(address).or_insert((0, now));
-        *entry = (entry.0.saturating_add(1), now);
-    }
-}
 
 /// A signed-in browser or session RPC client.
 #[derive(Clone, Debug)]
@@ -107,21 +77,52 @@ impl Service {
     /// The user of this login and password; `None`: there is none, or he may not sign in. Takes as long either way.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] after too many wrong passwords from this address, also for right ones.
+    /// [`Error::RateLimited`] after too many wrong passwords of this user from this address, also for right ones.
     pub async fn user_by_password(
         &self,
         login: &str,
         password: &str,
         address: Option<IpAddr>,
     ) -> Result<Option<SignedIn>, Error> {
-        self.failures.check(address, self.now())?;
         let wanted = login.to_owned();
         let found = self.store.read(move |connection| users::find_by_login(connection, &wanted)).await?;
+        let source = match &found {
+            Some((user, _)) => Failures::of_user(user.id, address),
+            None => self.failures.of_nobody(login, address),
+        };
+        // Who may not sign in has no password that is right.
+        let found = found.filter(|(user, _)| user.may_act());
         let (user, stored) = found.map_or((None, None), |(user, stored)| (Some(user), stored));
-        let right = self.passwords.check(stored.as_deref(), password).await?;
-        let user = user.filter(|user| right && user.may_act());
-        self.failures.note(address, user.is_some(), self.now());
-        Ok(user.zip(stored).map(|(user, proof)| SignedIn { user: Arc::new(user), proof }))
+        let right = self.try_password(source, stored.as_deref(), password).await?;
+        let signed_in = user.zip(stored).filter(|_| right);
+        Ok(signed_in.map(|(user, proof)| SignedIn { user: Arc::new(user), proof }))
+    }
+
+    /// Whether this password belongs to the stored hash, as long as not too many were wrong; `None` for the hash is always
+    /// wrong and takes as long.
+    async fn try_password(&self, source: Source, stored: Option<&str>, password: &str) -> Result<bool, Error> {
+        self.failures.check(source, self.now())?;
+        let remembered = || {
+            let remembered = self.passwords.remembers(stored, password);
+            if remembered {
+                self.failures.forget(source);
+            }
+            remembered
+        };
+        if remembered() {
+            return Ok(true);
+        }
+        let place = self.passwords.place().await?;
+        // Somebody may have shown it while this call waited.
+        if remembered() {
+            return Ok(true);
+        }
+        let tried = self.failures.start(source, self.now())?;
+        let right = self.passwords.check(place, stored, password).await?;
+        if right {
+            tried.give_back();
+        }
+        Ok(right)
     }
 
     /// The user of this login and password or API key, as Odoo's `common.login` takes them.
@@ -152,13 +153,11 @@ impl Service {
         {
             return Ok(Some(user));
         }
-        self.failures.check(address, self.now())?;
+        let user = self.user(id).await?.filter(|user| user.may_act());
         let stored = self.store.read(move |connection| users::find_password(connection, id)).await?;
-        let right = self.passwords.check(stored.as_deref(), secret).await?;
-        let user = if right { self.user(id).await? } else { None };
-        let user = user.filter(|user| user.may_act());
-        self.failures.note(address, user.is_some(), self.now());
-        Ok(user)
+        let stored = stored.filter(|_| user.is_some());
+        let right = self.try_password(Failures::of_user(id, address), stored.as_deref(), secret).await?;
+        Ok(user.filter(|_| right))
     }
 
     /// The user of an API key that is good for `scope` and has not ended.
@@ -431,11 +430,7 @@ impl Service {
         new: &str,
         signed_in: Option<SignedIn>,
     ) -> Result<(), Error> {
-        let entropy = Arc::clone(&self.entropy);
-        let new = new.to_owned();
-        let hash = tokio::task::spawn_blocking(move || super::passwords::hash_new(entropy.as_ref(), &new))
-            .await
-            .map_err(|_| Error::Internal)??;
+        let hash = self.passwords.hash(&self.entropy, new).await?;
         let context = Context { channel: Channel::PasswordChange, ..context.clone() };
         let service = self.clone();
         self.store

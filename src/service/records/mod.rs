@@ -155,10 +155,7 @@ impl Records {
             })
             .collect();
         for (field, clear) in clear {
-            let entropy = Arc::clone(&self.service.entropy);
-            let hash = tokio::task::spawn_blocking(move || super::passwords::hash_new(entropy.as_ref(), &clear))
-                .await
-                .map_err(|_| Error::Internal)??;
+            let hash = self.service.passwords.hash(&self.service.entropy, &clear).await?;
             values.set(field, FieldValue::Secret(Secret(hash)));
         }
         Ok(values)

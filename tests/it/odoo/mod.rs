@@ -5,3 +5,4 @@ mod envelope;
 mod hostile;
 mod json2;
 mod sessions;
+mod throttle;
