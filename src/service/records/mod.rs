@@ -65,6 +65,14 @@ pub struct Records {
     context: Context,
 }
 
+/// Only records that are stored can be changed here: those in memory can't, and forms live elsewhere.
+fn stored(model: &Model) -> Result<(), OdooError> {
+    match model.table() {
+        Some(_) => Ok(()),
+        None => Err(OdooError::user(format!("'{}' ({}) has no records that are stored.", model.label, model.name))),
+    }
+}
+
 impl Records {
     /// For this caller.
     pub const fn new(service: Service, registry: Arc<Registry>, context: Context) -> Self {
@@ -79,6 +87,7 @@ impl Records {
 
     /// Makes records, all or none. Gives their ids.
     pub async fn create(&self, model: &'static Model, values: Vec<Values>) -> Result<Vec<i64>, RecordError> {
+        stored(model)?;
         let mut prepared = Vec::with_capacity(values.len());
         for values in values {
             prepared.push(self.hash_secrets(values).await?);
@@ -88,17 +97,20 @@ impl Records {
 
     /// Changes records, all or none.
     pub async fn write(&self, model: &'static Model, ids: Vec<i64>, values: Values) -> Result<(), RecordError> {
+        stored(model)?;
         let values = self.hash_secrets(values).await?;
         self.change(move |change| change.write(model, &ids, values)).await
     }
 
     /// Deletes records, all or none.
     pub async fn unlink(&self, model: &'static Model, ids: Vec<i64>) -> Result<(), RecordError> {
+        stored(model)?;
         self.change(move |change| change.unlink(model, &ids)).await
     }
 
     /// Makes copies, with `values` in place of what is copied. Gives their ids.
     pub async fn copy(&self, model: &'static Model, ids: Vec<i64>, values: Values) -> Result<Vec<i64>, RecordError> {
+        stored(model)?;
         let values = self.hash_secrets(values).await?;
         self.change(move |change| ids.iter().map(|id| change.copy(model, *id, values.clone())).collect()).await
     }
@@ -106,6 +118,7 @@ impl Records {
     /// Whether the caller may do this to each of these records, which must be there.
     pub async fn check(&self, model: &'static Model, ids: Vec<i64>, operation: Operation) -> Result<(), RecordError> {
         check_model(&self.context.actor, model, operation)?;
+        stored(model)?;
         let (registry, actor, now) = (Arc::clone(&self.registry), self.context.actor.clone(), self.service.now());
         self.service
             .store
