@@ -6,3 +6,4 @@ mod hostile;
 mod json2;
 mod sessions;
 mod throttle;
+mod unavailable;
