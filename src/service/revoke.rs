@@ -377,14 +377,10 @@ impl Service {
 
     /// Which of a set are live, and which revoked, as of this transaction.
     fn split(&self, tx: &mut Tx<'_>, set: &RoaringBitmap) -> Result<(RoaringBitmap, RoaringBitmap), StoreError> {
-        let mut already = RoaringBitmap::new();
-        for bit in set {
-            let revoked = match self.live.is_revoked(bit) {
-                Some(revoked) => revoked,
-                None => authorizations::find_slot(tx.connection, AuthorizationId::from(bit))?
-                    .is_none_or(|row| row.revocation_id.is_some()),
-            };
-            if revoked {
+        let (mut already, unknown) = self.live.split(set);
+        for bit in unknown {
+            let row = authorizations::find_slot(tx.connection, AuthorizationId::from(bit))?;
+            if row.is_none_or(|row| row.revocation_id.is_some()) {
                 already.insert(bit);
             }
         }
