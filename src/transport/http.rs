@@ -85,7 +85,7 @@ pub fn router(state: AppState) -> Router {
         .merge(odoo::router(state.clone()))
         .merge(rpc::router(state.clone()))
         .merge(oauth::router(state.clone()));
-    let settings = Arc::clone(&state.settings);
+    let (settings, hot) = (Arc::clone(&state.settings), state.clone());
     // One stack around the whole router: a `Router::layer` each would be a box each, cloned with every request.
     let stack = ServiceBuilder::new()
         .layer(MapRequestLayer::new(normalise))
@@ -99,8 +99,9 @@ pub fn router(state: AppState) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(RequestBodyLimitLayer::new(limits::BODY_BYTES_MAX));
-    // The path is put right before any route is looked for, so the doors stand inside, behind the only route of this one.
-    Router::new()
+    // The path is put right before any route is looked for, so the doors stand inside, behind all but the hottest one.
+    oauth::hot_router(hot)
+        .layer(CatchPanicLayer::custom(panicked))
         .fallback_service(stack.service(doors.fallback(not_found).layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))))
 }
 
