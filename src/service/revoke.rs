@@ -466,12 +466,19 @@ impl Service {
                 let mut left = undo.already_revoked.clone();
                 // The act that was taken back may itself have inherited from one before it.
                 let oldest = if first.already_revoked.is_empty() { first.sequence } else { 0 };
-                for other in revocations::list_standing_overlaps(tx.connection, oldest)? {
-                    let own: Vec<u32> = (&other.already_revoked & &left).iter().collect();
-                    for batch in own.chunks(limits::FILL_BATCH) {
-                        revocations::reassign(tx.connection, &other, batch)?;
+                let mut heirs = Vec::new();
+                revocations::for_each_standing_overlap(tx.connection, oldest, |other| {
+                    let own = &other.already_revoked & &left;
+                    if !own.is_empty() {
+                        left -= &own;
+                        heirs.push((other.id, other.act.at, own));
                     }
-                    left -= &other.already_revoked;
+                })?;
+                for (id, at, own) in heirs {
+                    let own: Vec<u32> = own.iter().collect();
+                    for batch in own.chunks(limits::FILL_BATCH) {
+                        revocations::reassign(tx.connection, id, at, batch)?;
+                    }
                 }
                 Ok::<(), StoreError>(())
             })
@@ -493,21 +500,25 @@ fn what_undo_restores(tx: &mut Tx<'_>, undone: &Revocation) -> Result<(RoaringBi
     let mut held = undone.authorizations.clone();
     let mut oldest = undone.sequence;
     if !undone.already_revoked.is_empty() {
-        for undo in revocations::list_undos(tx.connection, undone.sequence)? {
+        let mut firsts = Vec::new();
+        revocations::for_each_undo_with_rest(tx.connection, undone.sequence, |undo| {
             let inherited = &undo.already_revoked & &undone.already_revoked;
             if let (false, Some(first)) = (inherited.is_empty(), undo.undoes) {
                 held |= inherited;
-                let first = revocations::find(tx.connection, first)?;
-                oldest = first.map_or(oldest, |first| oldest.min(first.sequence));
+                firsts.push(first);
             }
+        })?;
+        for first in firsts {
+            let first = revocations::find(tx.connection, first)?;
+            oldest = first.map_or(oldest, |first| oldest.min(first.sequence));
         }
     }
     let mut kept = RoaringBitmap::new();
-    for other in revocations::list_standing_overlaps(tx.connection, oldest)? {
+    revocations::for_each_standing_overlap(tx.connection, oldest, |other| {
         if other.id != undone.id {
             kept |= &other.already_revoked & &held;
         }
-    }
+    })?;
     held -= &kept;
     Ok((held, kept))
 }

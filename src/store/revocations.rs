@@ -1,5 +1,6 @@
 //! Revocations: one row each, and the columns that are filled in behind it.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use roaring::RoaringBitmap;
 
@@ -149,50 +150,56 @@ pub fn find_undo_of(connection: &mut Connection, id: RevocationId) -> Result<Opt
 
 /// The acts after a sequence number, in order, at most `limit`.
 pub fn list_after(connection: &mut Connection, sequence: u64, limit: i64) -> Result<Vec<Revocation>, StoreError> {
-    let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
-    revocation::table
-        .filter(revocation::sequence.gt(sequence))
-        .order(revocation::sequence)
-        .limit(limit)
-        .select(Row::as_select())
-        .load(connection)?
-        .into_iter()
-        .map(Revocation::try_from)
-        .collect()
+    let mut acts = Vec::new();
+    for_each(connection, acts_after(sequence).limit(limit), |act| acts.push(act))?;
+    Ok(acts)
 }
 
-/// The acts after a sequence number that took another back and left some of it revoked.
-pub fn list_undos(connection: &mut Connection, after: u64) -> Result<Vec<Revocation>, StoreError> {
-    revocation::table
-        .filter(revocation::sequence.gt(i64::try_from(after).unwrap_or(i64::MAX)))
+/// Shows each act after a sequence number that took another back and left some of it revoked; in order, one at a time in
+/// memory.
+pub fn for_each_undo_with_rest(
+    connection: &mut Connection,
+    after: u64,
+    show: impl FnMut(Revocation),
+) -> Result<(), StoreError> {
+    let undos = acts_after(after)
         .filter(revocation::kind.eq(Kind::Undo.as_str()))
-        .filter(revocation::already_ids.is_not_null())
-        .order(revocation::sequence)
-        .select(Row::as_select())
-        .load(connection)?
-        .into_iter()
-        .map(Revocation::try_from)
-        .collect()
+        .filter(revocation::already_ids.is_not_null());
+    for_each(connection, undos, show)
 }
 
-/// The acts after a sequence number that revoked, found something revoked already, and have not been taken back.
-pub fn list_standing_overlaps(connection: &mut Connection, after: u64) -> Result<Vec<Revocation>, StoreError> {
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
+/// Shows each act after a sequence number that revoked, found something revoked already, and has not been taken back; in
+/// order, one at a time in memory.
+pub fn for_each_standing_overlap(
+    connection: &mut Connection,
+    after: u64,
+    show: impl FnMut(Revocation),
+) -> Result<(), StoreError> {
     let undone = diesel::alias!(revocation as undo);
     let undone_ids = undone
         .filter(undone.field(revocation::undoes_id).is_not_null())
         .select(undone.field(revocation::undoes_id).assume_not_null());
-    revocation::table
-        .filter(revocation::sequence.gt(after))
+    let overlaps = acts_after(after)
         .filter(revocation::kind.eq(Kind::Revoke.as_str()))
         .filter(revocation::already_ids.is_not_null())
-        .filter(revocation::id.ne_all(undone_ids))
-        .order(revocation::sequence)
-        .select(Row::as_select())
-        .load(connection)?
-        .into_iter()
-        .map(Revocation::try_from)
-        .collect()
+        .filter(revocation::id.ne_all(undone_ids));
+    for_each(connection, overlaps, show)
+}
+
+fn acts_after<'a>(sequence: u64) -> revocation::BoxedQuery<'a, Backend> {
+    let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+    revocation::table.filter(revocation::sequence.gt(sequence)).order(revocation::sequence).into_boxed()
+}
+
+fn for_each(
+    connection: &mut Connection,
+    acts: revocation::BoxedQuery<'_, Backend>,
+    mut show: impl FnMut(Revocation),
+) -> Result<(), StoreError> {
+    for row in acts.select(Row::as_select()).load_iter::<Row, DefaultLoadingMode>(connection)? {
+        show(row?.try_into()?);
+    }
+    Ok(())
 }
 
 /// Whether an act through this door with this selection was committed since.
@@ -293,10 +300,10 @@ pub fn hide(connection: &mut Connection, ids: &[i64]) -> Result<(), StoreError> 
 }
 
 /// Lets records name another act as the one that revoked them: the first one has been taken back, this one stands.
-pub fn reassign(connection: &mut Connection, act: &Revocation, ids: &[u32]) -> Result<(), StoreError> {
+pub fn reassign(connection: &mut Connection, act: RevocationId, at: Timestamp, ids: &[u32]) -> Result<(), StoreError> {
     let ids: Vec<i64> = ids.iter().copied().map(i64::from).collect();
     diesel::update(authorization::table.filter(authorization::id.eq_any(&ids)))
-        .set((authorization::revoked_at.eq(act.act.at), authorization::revocation_id.eq(act.id.0)))
+        .set((authorization::revoked_at.eq(at), authorization::revocation_id.eq(act.0)))
         .execute(connection)?;
     Ok(())
 }
