@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`domain`] has the words and their rules, [`live`] the state of every authorization in memory, [`store`]
 //! the database, [`service`] what can be done and by whom, [`orm`] the same as Odoo models, [`transport`] and [`cli`] the
-//! doors, [`app`] puts them together. See `docs/ARCHITECTURE.md`.
+//! doors, [`app`] puts them together; [`odoo_module`] is the module for Odoo. See `docs/ARCHITECTURE.md`.
 
 pub mod app;
 pub mod cli;
@@ -10,7 +10,11 @@ pub mod config;
 pub mod domain;
 pub mod limits;
 pub mod live;
+pub mod odoo_module;
 pub mod orm;
 pub mod service;
 pub mod store;
 pub mod transport;
+
+/// This version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,6 +2,7 @@
 
 mod demo;
 mod keys;
+mod odoo_module;
 mod serve;
 
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Demo),
     /// List, rotate and retire the keys that seal tokens
     Keys(keys::Keys),
+    /// Write the Odoo module for your Odoo series
+    OdooModule(odoo_module::OdooModule),
 }
 
 /// Where things are: the same for every command.
@@ -79,6 +82,7 @@ pub fn run() -> anyhow::Result<()> {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
             Command::Keys(keys) => keys.run(),
+            Command::OdooModule(module) => module.run(),
         }
     })
 }

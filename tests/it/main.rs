@@ -6,6 +6,7 @@ mod golden_domains;
 mod model;
 mod oauth;
 mod odoo;
+mod odoo_module;
 mod reading;
 mod rpc;
 mod rules;
