@@ -52,7 +52,7 @@ fn grown(runtime: &Runtime, count: u32) -> (Service, tempfile::TempDir) {
 fn administrator() -> Context {
     let groups = GroupSet::closure([Group::System]);
     let actor = Actor { user: Some(UserId(2)), login: "admin".to_owned(), groups };
-    Context { actor, channel: Channel::ServerAction, address: None }
+    Context::new(actor, Channel::ServerAction, None)
 }
 
 fn claims(authorization: i64) -> Claims {

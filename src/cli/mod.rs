@@ -3,6 +3,7 @@
 mod demo;
 mod keys;
 mod odoo_module;
+mod pair;
 mod serve;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ enum Command {
     Keys(keys::Keys),
     /// Write the Odoo module for your Odoo series
     OdooModule(odoo_module::OdooModule),
+    /// Pair the service with an Odoo, whose users its users are then
+    Pair(pair::Pair),
 }
 
 /// Where things are: the same for every command.
@@ -83,6 +86,7 @@ pub fn run() -> anyhow::Result<()> {
             Command::Demo(demo) => demo.run().await,
             Command::Keys(keys) => keys.run(),
             Command::OdooModule(module) => module.run(),
+            Command::Pair(pair) => pair.run().await,
         }
     })
 }

@@ -131,6 +131,11 @@ impl Actor {
         Self { user: None, login: "__system__".to_owned(), groups: GroupSet::closure([Group::System]) }
     }
 
+    /// The paired Odoo in nobody's name: it has no right to any record.
+    pub fn odoo() -> Self {
+        Self { user: None, login: "__system__".to_owned(), groups: GroupSet::default() }
+    }
+
     /// An application that acts in its own name: may only touch what it holds the token of.
     pub fn application(client_id: &str) -> Self {
         Self { user: None, login: client_id.to_owned(), groups: GroupSet::default() }

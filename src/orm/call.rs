@@ -24,6 +24,8 @@ pub struct Orm {
     pub service: Service,
     /// What there is.
     pub registry: Arc<Registry>,
+    /// Where the service is reached from outside, without a slash at the end.
+    pub base_url: Arc<str>,
     /// What callers have filled in and not yet sent off.
     pub(super) transients: Arc<Transients>,
 }
@@ -31,7 +33,13 @@ pub struct Orm {
 impl Orm {
     /// These models over a service.
     pub fn new(service: Service, registry: Registry) -> Self {
-        Self { service, registry: Arc::new(registry), transients: Arc::default() }
+        let base_url = "http://127.0.0.1:8070".into();
+        Self { service, registry: Arc::new(registry), base_url, transients: Arc::default() }
+    }
+
+    /// The same, reached at another address.
+    pub fn reached_at(self, base_url: &str) -> Self {
+        Self { base_url: base_url.into(), ..self }
     }
 }
 

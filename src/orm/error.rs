@@ -51,6 +51,8 @@ pub enum Exception {
     MissingActionError,
     /// `werkzeug.exceptions.UnprocessableEntity`: arguments that do not fit the method, on JSON-2.
     UnprocessableEntity,
+    /// `orest.exceptions.UnknownUser`: the paired Odoo says that somebody acts who has not come from it yet.
+    UnknownUser,
 }
 
 impl Exception {
@@ -77,6 +79,7 @@ impl Exception {
             Self::SessionExpired => "odoo.http.SessionExpiredException",
             Self::MissingActionError => "odoo.addons.web.controllers.action.MissingActionError",
             Self::UnprocessableEntity => "werkzeug.exceptions.UnprocessableEntity",
+            Self::UnknownUser => "orest.exceptions.UnknownUser",
         }
     }
 }

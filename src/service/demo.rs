@@ -215,14 +215,13 @@ impl Service {
 
     /// Some acts for the log: by the administrator, by a user himself, and one that was taken back.
     async fn revoke_some(&self) -> Result<(), Error> {
-        let context = |login: &str, user, groups, channel| Context {
-            actor: crate::domain::user::Actor {
+        let context = |login: &str, user, groups, channel| {
+            let actor = crate::domain::user::Actor {
                 user: Some(UserId(user)),
                 login: login.to_owned(),
                 groups: crate::domain::user::GroupSet::closure(groups),
-            },
-            channel,
-            address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
+            };
+            Context::new(actor, channel, Some(std::net::Ipv4Addr::LOCALHOST.into()))
         };
         let admin = context("admin", 2, [Group::System], Channel::ServerAction);
         let reason = |admin: &str, user: &str| RevokeOptions {
@@ -267,7 +266,7 @@ impl Service {
             device: Some(DeviceId(1)),
             session: None,
         };
-        let context = Context { actor: Self::actor(&alice), channel: Channel::CommandLine, address: None };
+        let context = Context::new(Self::actor(&alice), Channel::CommandLine, None);
         let Ok(code) = self.consent(&context, consent).await else { return Ok(None) };
         let tokens = self.exchange_code(&application, code.reveal(), Some(redirect_uri), None, None).await;
         Ok(tokens.ok().map(|tokens| tokens.access))

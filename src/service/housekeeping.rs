@@ -25,6 +25,16 @@ impl Service {
                 Err(error) => tracing::warn!(%error, "warming the live state failed; slots are read when asked for"),
             }
         });
+        let pairing = self.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                // The store has written down why; the pairing in force stays.
+                let _ = pairing.read_pairing_anew().await;
+            }
+        });
         let keeping = self.clone();
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(60));

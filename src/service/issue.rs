@@ -299,8 +299,7 @@ impl Service {
         }
         // The log is no place to be filled by asking again and again.
         let (false, Some(bit)) = (view.revoked, claims.authorization.bit()) else { return Ok(()) };
-        let context =
-            Context { actor: Actor::application(&application.client_id), channel: Channel::OauthRevoke, address };
+        let context = Context::new(Actor::application(&application.client_id), Channel::OauthRevoke, address);
         let service = self.clone();
         self.store
             .write(move |tx| {

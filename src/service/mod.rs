@@ -3,6 +3,7 @@
 //! * [`verify`]: is this token good? The hot path.
 //! * [`revoke`]: the one way to take back; `preview` and `undo` beside it.
 //! * [`issue`], [`refresh`]: where tokens come from.
+//! * [`pairing`]: the one Odoo whose users these are.
 //! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients.
 
 pub mod bootstrap;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod failures;
 pub mod housekeeping;
 pub mod issue;
+pub mod pairing;
 pub mod passwords;
 pub mod records;
 pub mod refresh;
@@ -42,12 +44,19 @@ pub struct Context {
     pub channel: Channel,
     /// From where.
     pub address: Option<IpAddr>,
+    /// Whether the paired Odoo itself calls, with its credential.
+    pub from_odoo: bool,
 }
 
 impl Context {
+    /// A caller of his own, through any door but the paired Odoo's.
+    pub const fn new(actor: Actor, channel: Channel, address: Option<IpAddr>) -> Self {
+        Self { actor, channel, address, from_odoo: false }
+    }
+
     /// The service itself.
     pub fn system(channel: Channel) -> Self {
-        Self { actor: Actor::system(), channel, address: None }
+        Self::new(Actor::system(), channel, None)
     }
 }
 
@@ -61,6 +70,7 @@ pub struct Service {
     keys: Arc<RwLock<Arc<KeyRing>>>,
     passwords: Arc<passwords::Passwords>,
     failures: Arc<failures::Failures>,
+    pairing: Arc<pairing::Current>,
     /// Each act, as it is committed here.
     acts: broadcast::Sender<Arc<Revocation>>,
     /// Up to which act the columns are filled in.
@@ -84,7 +94,9 @@ impl Service {
                 live.apply(act.sequence, &act.authorizations, act.kind == crate::domain::revocation::Kind::Revoke);
             }
         }
+        let pairing = store.read(crate::store::pairing::find).await?;
         let service = Self {
+            pairing: Arc::new(pairing::Current::new(pairing)),
             passwords: Arc::new(passwords::Passwords::new(entropy.as_ref())),
             failures: Arc::default(),
             keys: Arc::new(RwLock::new(Arc::new(keys))),

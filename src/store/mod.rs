@@ -12,6 +12,7 @@ pub mod devices;
 pub mod dialect;
 pub mod error;
 pub mod group;
+pub mod pairing;
 pub mod read;
 pub mod records;
 pub mod revocations;

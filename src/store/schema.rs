@@ -16,6 +16,7 @@ table! {
         active -> Bool,
         state -> Text,
         password -> Nullable<Text>,
+        password_version -> Nullable<BigInt>,
         login_date -> Nullable<Timestamp>,
         create_uid -> Nullable<BigInt>,
         create_date -> Timestamp,
@@ -217,6 +218,32 @@ table! {
     }
 }
 
+table! {
+    orest_pairing (id) {
+        id -> BigInt,
+        odoo_url -> Text,
+        credential_hash -> Text,
+        database_uuid -> Nullable<Text>,
+        previous_database_uuid -> Nullable<Text>,
+        last_seen_at -> Nullable<Timestamp>,
+        module_version -> Nullable<Text>,
+        last_sync_at -> Nullable<Timestamp>,
+        create_date -> Timestamp,
+    }
+}
+
+table! {
+    orest_sign_in_ticket (id) {
+        id -> BigInt,
+        ticket_hash -> Text,
+        user_id -> BigInt,
+        purpose -> Text,
+        query -> Text,
+        browser_hash -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
 allow_tables_to_appear_in_same_query!(
     res_users,
     res_groups_users_rel,
@@ -232,4 +259,6 @@ allow_tables_to_appear_in_same_query!(
     orest_feed,
     res_users_apikeys,
     web_session,
+    orest_pairing,
+    orest_sign_in_ticket,
 );

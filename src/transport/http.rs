@@ -44,6 +44,7 @@ pub struct AppState {
 impl AppState {
     /// The state of a server.
     pub fn new(service: Service, orm: Orm, settings: Settings) -> Self {
+        let orm = orm.reached_at(&settings.base_url);
         Self { service, orm, settings: Arc::new(settings) }
     }
 }

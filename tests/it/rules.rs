@@ -79,7 +79,9 @@ fn the_typed_tables_are_those_of_the_migrations() {
         orest_revocation,
         orest_feed,
         res_users_apikeys,
-        web_session
+        web_session,
+        orest_pairing,
+        orest_sign_in_ticket
     );
 }
 

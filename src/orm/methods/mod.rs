@@ -6,6 +6,7 @@ mod export;
 mod fields;
 mod group_keys;
 mod grouping;
+mod pairing;
 mod reading;
 mod technical;
 mod views;
@@ -18,6 +19,7 @@ use super::call::Method;
 const FILES: &[&[Method]] = &[
     actions::METHODS,
     apikeys::METHODS,
+    pairing::METHODS,
     technical::METHODS,
     writing::METHODS,
     reading::METHODS,

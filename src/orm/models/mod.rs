@@ -7,6 +7,7 @@ pub mod groups;
 pub mod ir_actions;
 pub mod ir_model;
 pub mod model_scheme;
+pub mod pairing;
 pub mod revocation;
 pub mod surroundings;
 pub mod transient;
@@ -45,6 +46,7 @@ pub const ALL: &[&Model] = &[
     &surroundings::LANG,
     &surroundings::MODULE,
     &surroundings::CRON,
+    &pairing::PAIRING,
 ];
 
 /// The record of a JSON object, for models in memory.

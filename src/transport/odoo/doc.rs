@@ -30,7 +30,7 @@ async fn serve(
     if let Err(refused) = json2::check_database(&state, &headers) {
         return refused;
     }
-    let caller = match json2::caller(&state, &headers, peer).await {
+    let caller = match json2::caller(&state, &headers, peer, "").await {
         Ok(caller) => caller,
         Err(refused) => return refused,
     };

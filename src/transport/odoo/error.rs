@@ -39,7 +39,8 @@ pub fn object(error: &OdooError) -> ErrorObjectOwned {
         | Exception::InvalidTextRepresentation
         | Exception::NumericValueOutOfRange
         | Exception::MissingActionError
-        | Exception::UnprocessableEntity => (0, "Odoo Server Error"),
+        | Exception::UnprocessableEntity
+        | Exception::UnknownUser => (0, "Odoo Server Error"),
     };
     let data = match error.exception {
         // Odoo raises it without a message of its own; the library that catches it has this one.
@@ -72,7 +73,8 @@ pub fn envelope_status(error: &OdooError) -> StatusCode {
         | Exception::NotFound
         | Exception::SessionExpired
         | Exception::MissingActionError
-        | Exception::UnprocessableEntity => StatusCode::OK,
+        | Exception::UnprocessableEntity
+        | Exception::UnknownUser => StatusCode::OK,
     }
 }
 
@@ -80,7 +82,7 @@ pub fn envelope_status(error: &OdooError) -> StatusCode {
 /// here they are a 422 with the same body.
 pub fn json2_status(exception: Exception) -> StatusCode {
     match exception {
-        Exception::AccessError | Exception::AccessDenied => StatusCode::FORBIDDEN,
+        Exception::AccessError | Exception::AccessDenied | Exception::UnknownUser => StatusCode::FORBIDDEN,
         Exception::MissingError | Exception::NotFound => StatusCode::NOT_FOUND,
         Exception::UserError | Exception::ValidationError | Exception::UnprocessableEntity => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -183,6 +185,7 @@ mod tests {
             Exception::SessionExpired,
             Exception::MissingActionError,
             Exception::UnprocessableEntity,
+            Exception::UnknownUser,
         ];
         let mut table = String::from("exception | envelope: status code message | JSON-2: status\n");
         for exception in exceptions {

@@ -1,5 +1,7 @@
 //! `/json/2/<model>/<method>`: an API key, arguments by name, real statuses.
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
@@ -8,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde_json::{Map, Value, json};
 
-use super::{envelope, error, python, session};
+use super::{envelope, error, paired, python, session};
 use crate::domain::revocation::Channel;
 use crate::limits;
 use crate::orm::call::{Caller, Method};
@@ -43,7 +45,7 @@ async fn serve(State(state): State<AppState>, Peer(peer): Peer, request: Request
     if let Err(refused) = check_database(&state, &parts.headers) {
         return refused;
     }
-    let caller = match caller(&state, &parts.headers, peer).await {
+    let caller = match caller(&state, &parts.headers, peer, model).await {
         Ok(caller) => caller,
         Err(refused) => return refused,
     };
@@ -74,12 +76,21 @@ pub(super) fn check_database(state: &AppState, headers: &HeaderMap) -> Result<()
     }
 }
 
-/// Who calls, by API key; or by session, where a browser vouches that the call is our own page's.
+/// Who calls, by API key; or by session, where a browser vouches that the call is our own page's; or whoever the paired Odoo
+/// says, with the pairing's credential. `model` is what is called: Odoo itself calls one model in nobody's name.
 pub(super) async fn caller(
     state: &AppState,
     headers: &HeaderMap,
-    peer: Option<std::net::IpAddr>,
+    peer: Option<IpAddr>,
+    model: &str,
 ) -> Result<Caller, Response> {
+    if bearer(headers).is_some_and(|key| state.service.is_pairing_credential(key)) {
+        return paired::caller(state, headers, peer, model).await.map_err(|error| error::json2(&error));
+    }
+    if let Some(name) = paired::HEADERS.iter().find(|name| headers.contains_key(**name)) {
+        let message = format!("{name} is for the paired Odoo alone, and this is not its credential.");
+        return Err(error::json2(&OdooError::access(message)));
+    }
     let session = session::find(state, headers).await.map_err(|error| error::json2(&error))?;
     let Some(key) = bearer(headers) else {
         return match session {
@@ -102,7 +113,7 @@ pub(super) async fn caller(
         let message = "Session user does not match the used apikey.";
         return Err(error::json2(&OdooError::new(Exception::AccessDenied, message)));
     }
-    let context = Context { actor: Service::actor(&user), channel: Channel::Rpc, address: peer };
+    let context = Context::new(Service::actor(&user), Channel::Rpc, peer);
     Ok(Caller { context, uid: user.id.0, session: None })
 }
 

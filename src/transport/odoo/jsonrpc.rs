@@ -112,7 +112,7 @@ async fn caller(state: &AppState, call: &Call, uid: i64, password: &Value) -> Re
     let secret = password.as_str().ok_or_else(OdooError::access_denied)?;
     let user = state.service.user_by_id(UserId(uid), secret, call.peer).await.map_err(refuse)?;
     if let Some(user) = user {
-        let context = Context { actor: Service::actor(&user), channel: Channel::Rpc, address: call.peer };
+        let context = Context::new(Service::actor(&user), Channel::Rpc, call.peer);
         return Ok(Caller { context, uid, session: None });
     }
     let known = NEVER_SIGN_IN.contains(&uid) || state.service.user(UserId(uid)).await.map_err(refuse)?.is_some();

@@ -16,6 +16,7 @@ pub mod error;
 pub mod json2;
 pub mod jsonrpc;
 pub mod pages;
+pub mod paired;
 pub mod python;
 pub mod session;
 pub mod version;

@@ -53,7 +53,7 @@ pub async fn find(state: &AppState, headers: &HeaderMap) -> Result<Option<Sessio
 
 /// Who calls with this session.
 pub fn caller_of(session: Session, call_peer: Option<std::net::IpAddr>) -> Caller {
-    let context = Context { actor: Service::actor(&session.user), channel: Channel::Rpc, address: call_peer };
+    let context = Context::new(Service::actor(&session.user), Channel::Rpc, call_peer);
     Caller { context, uid: session.user.id.0, session: Some(session) }
 }
 

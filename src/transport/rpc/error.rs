@@ -57,7 +57,8 @@ pub fn of_domain(error: &OdooError) -> ErrorObjectOwned {
         | Exception::NotFound
         | Exception::SessionExpired
         | Exception::MissingActionError
-        | Exception::UnprocessableEntity => -32603,
+        | Exception::UnprocessableEntity
+        | Exception::UnknownUser => -32603,
     };
     ErrorObjectOwned::owned::<Value>(code, error.message.clone(), None)
 }

@@ -57,7 +57,7 @@ impl Credentials {
             }
         };
         let user = user.ok_or(Error::Unauthenticated)?;
-        Ok(Context { actor: Service::actor(&user), channel: Channel::TypedRpc, address: self.peer })
+        Ok(Context::new(Service::actor(&user), Channel::TypedRpc, self.peer))
     }
 
     async fn admin(&self, service: &Service) -> Result<Context, Error> {

@@ -4,6 +4,7 @@ mod actions;
 mod envelope;
 mod hostile;
 mod json2;
+mod paired;
 mod sessions;
 mod throttle;
 mod unavailable;

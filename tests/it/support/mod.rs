@@ -203,7 +203,7 @@ impl TestService {
     /// A call of this user over RPC.
     pub fn context(&self, login: &str) -> Context {
         let address = Some([192, 0, 2, 7].into());
-        Context { actor: self.actor(login), channel: Channel::Rpc, address }
+        Context::new(self.actor(login), Channel::Rpc, address)
     }
 
     /// The Odoo face.

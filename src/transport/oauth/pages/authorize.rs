@@ -315,7 +315,7 @@ async fn take(
         // Always a new one: a known one may be revoked, and only signing in may lift that.
         None => state.service.note_device(session.user.id, None, user_agent::describe(headers), from).await?,
     };
-    let context = Context { actor: Service::actor(&session.user), channel: Channel::OauthRevoke, address: from };
+    let context = Context::new(Service::actor(&session.user), Channel::OauthRevoke, from);
     let again = asked.address();
     let consent = Consent {
         application: asked.application,

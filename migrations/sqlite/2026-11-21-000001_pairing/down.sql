@@ -1,0 +1,3 @@
+DROP TABLE orest_sign_in_ticket;
+ALTER TABLE res_users DROP COLUMN password_version;
+DROP TABLE orest_pairing;

@@ -1,0 +1,110 @@
+//! The one pairing with an Odoo.
+
+use diesel::prelude::*;
+
+use super::connection::{Backend, Connection};
+use super::error::StoreError;
+use super::schema::{orest_pairing as pairing, res_users as user};
+use crate::domain::secret::SecretHash;
+use crate::domain::time::Timestamp;
+
+/// The pairing as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pairing {
+    /// Where browsers are sent, without a slash at the end.
+    pub odoo_url: String,
+    /// Of the credential.
+    pub credential: SecretHash,
+    /// Which Odoo database; `None`: it has not called yet.
+    pub database_uuid: Option<String>,
+    /// Which one it was before the credential was replaced.
+    pub previous_database_uuid: Option<String>,
+    /// When Odoo called last, to the minute.
+    pub last_seen_at: Option<Timestamp>,
+    /// The module's version then.
+    pub module_version: Option<String>,
+    /// When all users were compared last.
+    pub last_sync_at: Option<Timestamp>,
+    /// When the credential was made.
+    pub created_at: Timestamp,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = pairing, check_for_backend(Backend))]
+struct Row {
+    odoo_url: String,
+    credential_hash: String,
+    database_uuid: Option<String>,
+    previous_database_uuid: Option<String>,
+    last_seen_at: Option<Timestamp>,
+    module_version: Option<String>,
+    last_sync_at: Option<Timestamp>,
+    create_date: Timestamp,
+}
+
+/// The pairing, if there is one.
+pub fn find(connection: &mut Connection) -> Result<Option<Pairing>, StoreError> {
+    let row: Option<Row> = pairing::table.find(1).select(Row::as_select()).first(connection).optional()?;
+    Ok(row.map(|row| Pairing {
+        odoo_url: row.odoo_url,
+        credential: SecretHash::from_stored(row.credential_hash),
+        database_uuid: row.database_uuid,
+        previous_database_uuid: row.previous_database_uuid,
+        last_seen_at: row.last_seen_at,
+        module_version: row.module_version,
+        last_sync_at: row.last_sync_at,
+        created_at: row.create_date,
+    }))
+}
+
+/// Makes the pairing, or puts this one in the place of the one that is there.
+pub fn replace(connection: &mut Connection, new: &Pairing) -> Result<(), StoreError> {
+    delete(connection)?;
+    diesel::insert_into(pairing::table)
+        .values((
+            pairing::id.eq(1),
+            pairing::odoo_url.eq(&new.odoo_url),
+            pairing::credential_hash.eq(new.credential.as_str()),
+            pairing::database_uuid.eq(&new.database_uuid),
+            pairing::previous_database_uuid.eq(&new.previous_database_uuid),
+            pairing::last_seen_at.eq(new.last_seen_at),
+            pairing::module_version.eq(&new.module_version),
+            pairing::last_sync_at.eq(new.last_sync_at),
+            pairing::create_date.eq(new.created_at),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Ends the pairing; says whether there was one.
+pub fn delete(connection: &mut Connection) -> Result<bool, StoreError> {
+    Ok(diesel::delete(pairing::table.find(1)).execute(connection)? == 1)
+}
+
+/// Notes that Odoo has called, with this version of the module.
+pub fn set_seen(connection: &mut Connection, module_version: Option<&str>, at: Timestamp) -> Result<(), StoreError> {
+    diesel::update(pairing::table.find(1))
+        .set((pairing::last_seen_at.eq(at), pairing::module_version.eq(module_version)))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Binds the pairing to an Odoo database.
+pub fn set_database(connection: &mut Connection, uuid: &str) -> Result<(), StoreError> {
+    diesel::update(pairing::table.find(1)).set(pairing::database_uuid.eq(uuid)).execute(connection)?;
+    Ok(())
+}
+
+/// Notes that all users have been compared.
+pub fn set_synced(connection: &mut Connection, at: Timestamp) -> Result<(), StoreError> {
+    diesel::update(pairing::table.find(1)).set(pairing::last_sync_at.eq(at)).execute(connection)?;
+    Ok(())
+}
+
+/// Forgets of all users that they came from an Odoo: the next one that comes may be another person's record.
+pub fn forget_password_versions(connection: &mut Connection) -> Result<(), StoreError> {
+    diesel::update(user::table.filter(user::password_version.is_not_null()))
+        .set(user::password_version.eq(None::<i64>))
+        .execute(connection)?;
+    Ok(())
+}
