@@ -34,6 +34,8 @@ pub const ACCESS_TOKEN_SECONDS_MAX: i64 = 365 * 24 * 3_600;
 pub const PASSWORD_CHARS_MAX: usize = 1_024;
 /// How long a request may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may take until a request's headers are there, also between two requests.
+pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long an administrator may take back an act.
 pub const UNDO_WINDOW: Duration = Duration::from_secs(15 * 60);
 /// How long the last refresh token but one is answered with the current pair instead of being taken for stolen: a client

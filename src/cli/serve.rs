@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -13,7 +12,9 @@ use tokio::net::TcpListener;
 use super::{Place, start};
 use crate::app::App;
 use crate::config::{Config, Layer};
+use crate::limits;
 use crate::service::demo::{Demo, logins};
+use crate::transport::server;
 
 /// Serve all doors.
 #[derive(Args)]
@@ -105,9 +106,7 @@ impl Serve {
         std::io::stdout().flush()?;
 
         let router = app.router(&config, base_url);
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(shutdown())
-            .await?;
+        server::serve(listener, router, limits::HEADERS_TIMEOUT, shutdown()).await;
         app.service.flush_used().await?;
         tracing::info!("stopped");
         Ok(())

@@ -6,9 +6,11 @@
 //! * [`odoo`]: Odoo's own JSON-RPC and JSON-2.
 //! * [`rpc`]: our own typed namespace, over HTTP and WebSocket.
 //! * [`ops`]: health and readiness.
+//! * [`server`]: the connections under all of them.
 
 pub mod http;
 pub mod oauth;
 pub mod odoo;
 pub mod ops;
 pub mod rpc;
+pub mod server;

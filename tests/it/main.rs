@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod command_line;
+mod connections;
 mod golden_domains;
 mod model;
 mod oauth;

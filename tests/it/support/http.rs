@@ -7,9 +7,11 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use orest::limits;
 use orest::orm::call::Orm;
 use orest::orm::registry::Registry;
 use orest::transport::http::{AppState, Settings, router};
+use orest::transport::server;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -106,8 +108,7 @@ impl TestServer {
     pub async fn listen(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("has an address");
-        let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        tokio::spawn(server::serve(listener, self.router.clone(), limits::HEADERS_TIMEOUT, std::future::pending()));
         address
     }
 }
