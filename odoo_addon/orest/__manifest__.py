@@ -6,7 +6,12 @@
     "category": "Technical",
     "author": "orest",
     "license": "LGPL-3",
-    "depends": ["base_setup"],
-    "data": [],
+    "depends": ["base_setup", "web"],
+    "external_dependencies": {"python": ["requests"]},
+    "data": [
+        "security/orest_security.xml",
+        "security/ir.model.access.csv",
+    ],
+    "application": True,
     "installable": True,
 }

@@ -1,0 +1,36 @@
+"""What can be wrong between Odoo and the service. Each is a UserError with a sentence for a person."""
+
+from odoo.exceptions import UserError
+
+
+class ServiceError(UserError):
+    """The service did not do what it was asked, for a reason that lies between the two of us."""
+
+    #: Whether it may be otherwise in a moment.
+    transient = False
+
+
+class NotConfigured(ServiceError):
+    """There is no address or no credential."""
+
+
+class ServiceUnavailable(ServiceError):
+    """Nobody answers, or too late, or says that the service's database does not."""
+
+    transient = True
+
+
+class Nonsense(ServiceError):
+    """Whoever answers is not the service."""
+
+
+class WrongCredential(ServiceError):
+    """The service does not know the credential."""
+
+
+class UnknownUser(ServiceError):
+    """The service does not know the acting user yet."""
+
+
+class TooManyRows(ServiceError):
+    """The question can't be put to the service as it is, and there are too many records to answer it here."""

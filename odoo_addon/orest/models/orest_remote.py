@@ -1,0 +1,451 @@
+import json
+import logging
+from weakref import WeakKeyDictionary
+
+from odoo import _, api, fields, models
+
+from .. import compat
+from ..domain import NotForwarded, forward_domain, forward_order
+from ..exceptions import NotConfigured, ServiceUnavailable, TooManyRows
+
+_logger = logging.getLogger(__name__)
+
+#: Records of one model that are brought here, at most, when a question can't be put to the service as it is.
+ROWS_MAX = 10_000
+#: Up to so many records a search brings the rows along.
+ROWS_WITH_SEARCH = 200
+#: Ids in one call for rows.
+ROWS_PER_CALL = 5_000
+
+# Rows that a search brought along, until they are read: {cursor: {(model, user, active_test): {id: row}}}. Keyed weakly,
+# since `cr.cache` in a hook after the commit leaks connections in 17.0 and 18.0.
+_stashes = WeakKeyDictionary()
+
+_COLUMN_TYPES = {
+    "integer": "bigint",
+    "many2one": "bigint",
+    "boolean": "boolean",
+    "datetime": "timestamp",
+    "binary": "text",
+}
+
+
+class _Narrow:
+    """A model and a domain of the service's, in the context. Nobody can make one from outside: it is no JSON."""
+
+    def __init__(self, model, domain):
+        self.model = model
+        self.domain = domain
+
+
+class OrestRemote(models.AbstractModel):
+    """Records that live in the authorization service. No copy of them is kept.
+
+    A search domain, an order and a page that the service understands are put to it as they are, and so are counts and
+    groups. For the rest PostgreSQL is given the rows (`_table_query`), up to a stated limit. Field values come from the
+    service for exactly the records that are asked for.
+    """
+
+    _name = "orest.remote"
+    _description = "Records of the authorization service"
+    _auto = False
+    _log_access = False
+
+    # -- what the service has ---------------------------------------------------------------------------------------
+
+    @api.model
+    def _orest(self, method, **arguments):
+        """Calls a method of this model in the service, with the user's rights there."""
+        return self.env["orest.service"]._call(self._name, method, **arguments)
+
+    @api.model
+    def _orest_context(self, active_test=None):
+        if active_test is None:
+            active_test = self.env.context.get("active_test", True)
+        return {"active_test": bool(active_test), "lang": "en_US", "tz": "UTC"}
+
+    @api.model
+    def _remote_fields(self):
+        """The fields with a value of the service's that the user may see, but for the large ones."""
+        return [
+            name
+            for name, field in self._fields.items()
+            if name != "id"
+            and field.store
+            and field.column_type
+            and field.type != "binary"
+            and compat.has_field_access(self, field)
+        ]
+
+    @api.model
+    def _is_silent(self):
+        """Whether a service that is away means no records, rather than an error.
+
+        The users form carries this flag: it must open without the service. So do the calls that only want to know what
+        fields there are.
+        """
+        return self.env.context.get("orest_when_away") == "empty"
+
+    # -- searching --------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _forwarded(self, domain):
+        """The domain, with the record rules, in the service's words."""
+        parts = [self._forwarded_or_found(domain)]
+        if not self.env.su:
+            rules = self.env["ir.rule"]._compute_domain(self._name, "read")
+            if rules:
+                parts.append(self.sudo()._forwarded_or_found(compat.domain_list(rules)))
+        return ["&"] * (len(parts) - 1) + [leaf for part in parts for leaf in part]
+
+    @api.model
+    def _forwarded_or_found(self, domain):
+        try:
+            return forward_domain(self, domain)
+        except NotForwarded as reason:
+            _logger.debug("%s: %s is answered here: the service does not know %s", self._name, domain, reason)
+            return [["id", "in", self._found_here(domain)]]
+
+    @api.model
+    def _search(self, domain, offset=0, limit=None, order=None, *args, **kwargs):
+        # args and kwargs: count and access_rights_uid until 17.0, active_test and bypass_access from 19.0
+        compat.check_access(self.browse(), "read")
+        count = kwargs.pop("count", False) or (compat.SERIES < 17 and bool(args and args[0]))
+        model = self
+        if not kwargs.pop("active_test", True):
+            model = model.with_context(active_test=False)
+        if kwargs.pop("bypass_access", False):
+            model = model.sudo()
+        domain = compat.domain_list(domain)
+        try:
+            if count:
+                return model._orest_count(domain, None)
+            return model._orest_search(domain, offset or 0, limit or None, order)
+        except (ServiceUnavailable, NotConfigured):
+            if not self._is_silent():
+                raise
+            return 0 if count else compat.known_query(self, [])
+
+    @api.model
+    def _found_here(self, domain):
+        """Lets PostgreSQL find them, among rows that are brought here."""
+        model = self.with_context(orest_narrow=_Narrow(self._name, self._narrowed(domain)))
+        return list(super(OrestRemote, model)._search(domain))
+
+    @api.model
+    def _narrowed(self, domain):
+        """Of a conjunction, what the service understands: fewer rows have to come here."""
+        parts = []
+        for part in compat.conjuncts(domain):
+            try:
+                parts.append(forward_domain(self, part))
+            except NotForwarded:
+                continue
+        return ["&"] * (len(parts) - 1) + [leaf for part in parts for leaf in part]
+
+    @api.model
+    def _orest_search(self, domain, offset, limit, order):
+        asked = {
+            "domain": self._forwarded(domain),
+            "order": forward_order(self, order or self._order),
+            "context": self._orest_context(),
+        }
+        if offset:
+            asked["offset"] = offset
+        if limit is None or limit <= ROWS_WITH_SEARCH:
+            rows = self._rows_of(
+                self._orest("search_read", fields=self._remote_fields(), load="", **asked, limit=limit or ROWS_WITH_SEARCH)
+            )
+            if limit is not None or len(rows) < ROWS_WITH_SEARCH:
+                self._stash(rows)
+                return compat.known_query(self, [row["id"] for row in rows])
+        if limit is not None:
+            asked["limit"] = limit
+        ids = self._orest("search", **asked)
+        if not isinstance(ids, list) or not all(type(number) is int for number in ids):
+            raise self.env["orest.service"]._nonsense()
+        return compat.known_query(self, ids)
+
+    @api.model
+    def _orest_count(self, domain, limit):
+        asked = {"domain": self._forwarded(domain), "context": self._orest_context()}
+        if limit:
+            asked["limit"] = limit
+        number = self._orest("search_count", **asked)
+        if type(number) is not int:
+            raise self.env["orest.service"]._nonsense()
+        return number
+
+    @api.model
+    def search_count(self, *args, **kwargs):
+        """As in Odoo; counted by the service where it understands the domain."""
+        # `args` until 15.0, `domain` since; `limit` from 16.0
+        domain = args[0] if args else kwargs.get("domain", kwargs.get("args", []))
+        limit = args[1] if len(args) > 1 else kwargs.get("limit")
+        compat.check_access(self.browse(), "read")
+        try:
+            return self._orest_count(compat.domain_list(domain), limit)
+        except (ServiceUnavailable, NotConfigured):
+            if not self._is_silent():
+                raise
+            return 0
+
+    def exists(self):
+        """Those that are in the service, for this user."""
+        ids = [number for number in self._ids if isinstance(number, int)]
+        if not ids:
+            return self
+        found = set(self._orest("search", domain=[["id", "in", ids]], context=self._orest_context(False)))
+        return self.browse(number for number in self._ids if number in found or not isinstance(number, int))
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _rows_of(self, answer):
+        """What the service sent as rows, checked: one wrong value would make PostgreSQL refuse all of them."""
+        if not isinstance(answer, list):
+            raise self.env["orest.service"]._nonsense()
+        for row in answer:
+            if not isinstance(row, dict) or type(row.get("id")) is not int:
+                raise self.env["orest.service"]._nonsense()
+        return answer
+
+    @api.model
+    def _stash(self, rows):
+        key = (self._name, self.env.uid)
+        _stashes.setdefault(self.env.cr, {}).setdefault(key, {}).update((row["id"], row) for row in rows)
+
+    @api.model
+    def _take(self, ids):
+        """Rows that a search brought along; each once, so that nobody reads old ones later."""
+        stash = _stashes.get(self.env.cr, {}).get((self._name, self.env.uid), {})
+        return [stash.pop(number) for number in ids if number in stash]
+
+    @api.model
+    def _forget(self):
+        """What was read is not so any more."""
+        _stashes.pop(self.env.cr, None)
+        compat.invalidate_all(self.env)
+
+    def _rows(self, names):
+        """The rows of these records that exist, with at least these fields."""
+        rows = {row["id"]: row for row in self._take(self.ids)}
+        wanted = set(names)
+        missing = [number for number in self.ids if not wanted.issubset(rows.get(number, ()))]
+        if missing:
+            large = [name for name in names if self._fields[name].type == "binary"]
+            asked = list(dict.fromkeys(self._remote_fields() + large)) if not large or len(names) > len(large) else large
+            for start in range(0, len(missing), ROWS_PER_CALL):
+                answer = self._orest(
+                    "read",
+                    ids=missing[start : start + ROWS_PER_CALL],
+                    fields=asked,
+                    load="",
+                    context=self._orest_context(False),
+                )
+                for row in self._rows_of(answer):
+                    rows.setdefault(row["id"], {}).update(row)
+        return [rows[number] for number in self.ids if number in rows]
+
+    def _fill_cache(self, names):
+        """Reads these fields, and with them whatever came along, into the cache. Gives the records that exist."""
+        rows = self._rows(names)
+        fetched = self.browse([row["id"] for row in rows])
+        columns = [
+            field
+            for name, field in self._fields.items()
+            if field.store and field.column_type and name != "id" and rows and all(name in row for row in rows)
+        ]
+        for field in columns:
+            values = [self._cache_value(field, row[field.name]) for row in rows]
+            if field.type == "many2one":
+                values = self._known(field, values)
+            compat.put_in_cache(fetched, field, values)
+        return fetched
+
+    @api.model
+    def _cache_value(self, field, value):
+        """A value of the service's as the cache keeps it.
+
+        :raise Nonsense: it is none of the field's type
+        """
+        try:
+            if field.type == "many2one" and value is not False:
+                return int(value)
+            return field.convert_to_cache(value, self, validate=False)
+        except (TypeError, ValueError):
+            raise self.env["orest.service"]._nonsense() from None
+
+    @api.model
+    def _known(self, field, ids):
+        """Ids of records of Odoo's own, or none for those that are gone: one of them would break the whole list."""
+        comodel = self.env[field.comodel_name]
+        if isinstance(comodel, OrestRemote):
+            return ids
+        there = set(comodel.sudo().browse({number for number in ids if number}).exists()._ids)
+        return [number if number in there else None for number in ids]
+
+    def _read(self, fields):
+        """Reads fields into the cache, until 16.0."""
+        if not self:
+            return
+        compat.check_access(self.browse(), "read")
+        names = [name for name in fields if name in self._fields]
+        columns = [name for name in names if self._fields[name].store and self._fields[name].column_type]
+        fetched = self._fill_cache([name for name in columns if name != "id"]) if columns else self
+        for name in names:
+            field = self._fields[name]
+            if field.store and not field.column_type:
+                field.read(fetched)
+
+    def _fetch_query(self, query, fields):
+        """Reads fields of the records that a search found into the cache, from 17.0."""
+        columns, others = [], []
+        for field in fields:
+            if field.name != "id":
+                (columns if field.column_type else others).append(field)
+        records = self.browse(query)
+        fetched = records._fill_cache([field.name for field in columns]) if columns and records else records
+        for field in others if fetched else ():
+            field.read(fetched)
+        return fetched
+
+    # -- rows for PostgreSQL ----------------------------------------------------------------------------------------
+
+    @property
+    def _table_query(self):
+        """All rows, or those that the context's narrower domain leaves, as a table expression."""
+        narrow = self.env.context.get("orest_narrow")
+        if not isinstance(narrow, _Narrow) or narrow.model != self._name:
+            narrow = _Narrow(self._name, [])
+        rows = self._rows_of(
+            self._orest(
+                "search_read",
+                domain=narrow.domain,
+                fields=self._remote_fields(),
+                load="",
+                limit=ROWS_MAX + 1,
+                order="id",
+                context=self._orest_context(False),
+            )
+        )
+        if len(rows) > ROWS_MAX:
+            raise TooManyRows(
+                _(
+                    "This search can't be answered by the authorization service itself, and there are more than %s records "
+                    "to look through here. Narrow it down, by user, application, state or date."
+                )
+                % ROWS_MAX
+            )
+        return self._rows_as_sql(rows)
+
+    def _as_query(self, ordered=True):
+        """From 17.0. In `fields_get` and `get_views` 18.0 and 19.0 make a query of no records, and nobody wants rows."""
+        return compat.known_query(self, self._ids)
+
+    @api.model
+    def _rows_sql(self, ids):
+        """The rows of these records, as a table expression."""
+        names = self._remote_fields()
+        return self._rows_as_sql(self.browse(ids)._rows(names) if ids else [])
+
+    @api.model
+    def _rows_as_sql(self, rows):
+        """A table expression of rows. They are normalised field by field, and stand in the statement's text, where a
+        database that logs failing statements writes them: no field of the service's is a secret.
+        """
+        columns = [
+            (name, _COLUMN_TYPES.get(field.type, "text"), field)
+            for name, field in self._fields.items()
+            if field.store and field.column_type
+        ]
+        values = {field.name: [] for _name, _type, field in columns}
+        for name, _type, field in columns:
+            column = [
+                row["id"] if name == "id" else self._cache_value(field, row[name]) if name in row else None
+                for row in rows
+            ]
+            if field.type == "many2one":
+                column = self._known(field, column)
+            values[name] = column
+        table = [
+            {name: self._json_value(field, values[name][index]) for name, _type, field in columns}
+            for index in range(len(rows))
+        ]
+        return compat.rows_sql(self.env, [column[:2] for column in columns], json.dumps(table))
+
+    @staticmethod
+    def _json_value(field, value):
+        if field.type == "boolean":
+            return bool(value)
+        if field.type in ("datetime", "date") and value:
+            return compat.to_text(value)
+        if isinstance(value, bytes):
+            return value.decode()
+        return value if value or (field.type == "integer" and value is not None) else None
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _check_names(self, vals):
+        for name in vals:
+            field = self._fields.get(name)
+            if field is None:
+                raise ValueError("Invalid field %r on model %r" % (name, self._name))
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        compat.check_access(self.browse(), "create")
+        ids = []
+        for vals in vals_list:
+            self._check_names(vals)
+            made = self._orest("create", vals_list=self._to_service(vals), repeatable=False)
+            ids += made if isinstance(made, list) else [made]
+        self._forget()
+        return self.browse(ids)
+
+    def write(self, vals):
+        if not self:
+            return True
+        compat.check_access(self, "write")
+        self._check_names(vals)
+        compat.flush_all(self.env)
+        self._orest("write", ids=self.ids, vals=self._to_service(vals))
+        self._forget()
+        return True
+
+    def unlink(self):
+        if not self:
+            return True
+        records = self.exists()
+        compat.check_access(records or self.browse(), "unlink")
+        # The caller's pending writes would be lost with what is forgotten below, and a failure among them must come first.
+        compat.flush_all(self.env)
+        if records:
+            self._orest("unlink", ids=records.ids, channel="unlink", act=True)
+        self._forget()
+        return True
+
+    @api.model
+    def _to_service(self, vals):
+        """Values as JSON has them."""
+        result = {}
+        for name, value in vals.items():
+            if isinstance(value, models.BaseModel):
+                value = value.ids
+            elif isinstance(value, bytes):
+                value = value.decode()
+            elif isinstance(value, (list, tuple)):
+                value = [
+                    [command[0], command[1] if len(command) > 1 else 0, self._link_values(command)] for command in value
+                ]
+            elif hasattr(value, "isoformat"):
+                value = compat.to_text(value)
+            result[name] = value
+        return result
+
+    @api.model
+    def _link_values(self, command):
+        values = command[2] if len(command) > 2 else 0
+        return self._to_service(values) if isinstance(values, dict) else values
+

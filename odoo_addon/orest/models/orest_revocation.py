@@ -1,0 +1,68 @@
+from odoo import fields, models
+
+from .. import compat
+
+
+class OrestRevocation(models.Model):
+    """One act: who revoked how many authorizations, when, through which door and why. Written once."""
+
+    _name = "orest.revocation"
+    _inherit = "orest.remote"
+    _auto = False
+    _log_access = False
+    _description = "Revocation"
+    _order = "sequence desc"
+    _rec_name = "display_name"
+
+    display_name = fields.Char(
+        compute=None, search=None, store=True, readonly=True, help="Its number in the order of commitment."
+    )
+    sequence = fields.Integer(readonly=True, help="The order in which acts were committed.")
+    kind = fields.Selection(
+        [("revoke", "Revoke"), ("undo", "Undo")],
+        readonly=True,
+        help="Whether it revoked, or took a revocation back.",
+    )
+    undoes_id = fields.Many2one("orest.revocation", "Undoes", readonly=True, help="The act that it took back.")
+    undone = fields.Boolean(readonly=True, help="Whether it has been taken back.")
+    create_date = fields.Datetime("Date", readonly=True, help="When.")
+    user_id = fields.Many2one(
+        "res.users", "Actor", readonly=True, help="Who; empty: the service itself, or an application."
+    )
+    user_login = fields.Char("Login", readonly=True, help="His login at that time, or the client_id.")
+    ip_address = fields.Char("IP Address", readonly=True, groups="orest.group_orest_admin", help="From where.")
+    channel = fields.Char("Door", readonly=True, help="Through which door.")
+    initiating_entity = fields.Selection(
+        [("admin", "Administrator"), ("user", "User"), ("policy", "Policy"), ("system", "System")],
+        "Initiated by",
+        readonly=True,
+        help="OpenID CAEP 1.0, session-revoked.",
+    )
+    reason_admin = fields.Text(
+        "Reason", readonly=True, groups="orest.group_orest_admin", help="Why, for administrators."
+    )
+    reason_user = fields.Text("Reason for users", readonly=True, help="Why, for those whom it touches.")
+    selection = fields.Text(readonly=True, groups="orest.group_orest_admin", help="What it was aimed at.")
+    requested = fields.Integer(readonly=True, help="How many authorizations it was aimed at.")
+    revoked = fields.Integer(
+        readonly=True, help="How many of these it revoked; for an undo, made live again."
+    )
+    already_revoked = fields.Integer(readonly=True, help="How many of these were revoked before.")
+    authorization_ids = fields.One2many(
+        "orest.authorization",
+        "revocation_id",
+        "Authorizations",
+        readonly=True,
+        help="What it revoked, and has not been undone since.",
+    )
+
+    def action_undo(self, reason=None):
+        """Takes a revocation back, within its time: one's own, as an administrator.
+
+        :return: the receipt of the undo
+        """
+        self.ensure_one()
+        compat.check_access(self, "read")
+        receipt = self._orest("action_undo", ids=self.ids, reason=reason or None, act=True)
+        self._forget()
+        return receipt

@@ -1,0 +1,149 @@
+import logging
+from weakref import WeakKeyDictionary
+
+from odoo import _, api, models
+from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError, ValidationError
+from odoo.http import request
+from odoo.tools import config
+
+from .. import client
+from ..exceptions import Nonsense, NotConfigured, ServiceError, ServiceUnavailable, UnknownUser, WrongCredential
+from ..release import MODULE_VERSION
+
+_logger = logging.getLogger(__name__)
+
+# What failed in this transaction: whoever asks again within it is answered at once. Keyed by the cursor, as
+# `cr.cache` in a hook after the commit leaks connections in 17.0 and 18.0.
+_failures = WeakKeyDictionary()
+
+_EXCEPTIONS = {
+    "AccessDenied": AccessError,
+    "AccessError": AccessError,
+    "MissingError": MissingError,
+    "ValidationError": ValidationError,
+    "UserError": UserError,
+}
+
+
+class OrestService(models.AbstractModel):
+    """The authorization service, as the user of the environment talks to it.
+
+    All of its methods are private: nothing of it can be called from outside.
+    """
+
+    _name = "orest.service"
+    _description = "Authorization service"
+
+    @api.model
+    def _address(self):
+        """Where the service is. The server's configuration file wins over the system parameter."""
+        parameter = self.env["ir.config_parameter"].sudo().get_param
+        return (config.get("orest_service_url") or parameter("orest.service_url") or "").strip()
+
+    @api.model
+    def _credential(self):
+        parameter = self.env["ir.config_parameter"].sudo().get_param
+        return (config.get("orest_credential") or parameter("orest.credential") or "").strip()
+
+    @api.model
+    def _is_configured(self):
+        return bool(self._address() and self._credential())
+
+    @api.model
+    def _call(self, model, method, channel=None, as_user=True, act=False, repeatable=True, **arguments):
+        """Calls a method of the service's, with the rights of the user.
+
+        :param str channel: the door, for the service's log
+        :param bool as_user: whether somebody acts; the methods of `orest.pairing` know nobody
+        :param bool act: whether it is a revocation, which may take longer
+        :param bool repeatable: whether it may be sent again when the connection broke
+        :raise ServiceError: see :mod:`..exceptions`
+        :raise UserError: with the service's own words, for what it refuses
+        """
+        try:
+            return self._call_once(model, method, channel, as_user, act, repeatable, arguments)
+        except UnknownUser:
+            if not as_user:
+                raise
+            self.env["res.users"].sudo().browse(self.env.uid)._orest_sync()
+            return self._call_once(model, method, channel, as_user, act, repeatable, arguments)
+
+    def _call_once(self, model, method, channel, as_user, act, repeatable, arguments):
+        headers = self._headers(channel)
+        if as_user:
+            headers["X-Orest-User"] = str(self.env.uid)
+        answer = self._post(
+            "/json/2/%s/%s" % (model, method),
+            headers=headers,
+            json_body=arguments,
+            act=act,
+            repeatable=repeatable,
+        )
+        value = answer.json()
+        if answer.status == 200:
+            return value
+        raise self._refusal(answer.status, value)
+
+    @api.model
+    def _introspect(self, token):
+        """What the service says of a token (RFC 7662), asked anew each time.
+
+        :raise ServiceError: the service is away: then nothing is accepted
+        """
+        answer = self._post("/oauth2/introspect", headers=self._headers(None), form={"token": token})
+        value = answer.json()
+        if answer.status != 200 or not isinstance(value, dict) or not isinstance(value.get("active"), bool):
+            raise self._nonsense()
+        return value
+
+    def _post(self, path, **arguments):
+        failure = _failures.get(self.env.cr)
+        if failure is not None:
+            raise failure
+        address, credential = self._address(), self._credential()
+        if not address or not credential:
+            raise NotConfigured(
+                _(
+                    "Odoo is not connected to an authorization service yet. An administrator does that in "
+                    "Settings > General Settings, block oREST."
+                )
+            )
+        try:
+            return client.post(address, path, credential, **arguments)
+        except ServiceUnavailable as error:
+            _failures[self.env.cr] = error
+            _logger.warning("The authorization service at %s: %s", address, error.args[0])
+            raise
+        except (Nonsense, WrongCredential) as error:
+            _logger.warning("The authorization service at %s: %s", address, error.args[0])
+            raise
+
+    def _headers(self, channel):
+        headers = {"X-Orest-Module": MODULE_VERSION}
+        if channel:
+            headers["X-Orest-Channel"] = channel
+        if request and getattr(request, "httprequest", None) and request.httprequest.remote_addr:
+            headers["X-Orest-Address"] = request.httprequest.remote_addr
+        return headers
+
+    def _refusal(self, status, value):
+        """The exception for an answer in which the service refuses."""
+        name = value.get("name") if isinstance(value, dict) else None
+        message = value.get("message") if isinstance(value, dict) else None
+        if not isinstance(name, str) or not isinstance(message, str):
+            return self._nonsense()
+        name = name.rsplit(".", 1)[-1]
+        if name == "UnknownUser":
+            return UnknownUser(_("The authorization service does not know this user yet."))
+        if name in _EXCEPTIONS:
+            return _EXCEPTIONS[name](message)
+        if status == 404:
+            return ServiceError(
+                _("The authorization service is of another version than this module and does not know: %s") % message
+            )
+        return ServiceError(_("The authorization service refused: %s") % message)
+
+    def _nonsense(self):
+        return Nonsense(
+            _("What answers at the address of the authorization service is not the service. Check the address.")
+        )
