@@ -94,6 +94,9 @@ impl Serve {
         println!("orest {} listens at {base_url}", env!("CARGO_PKG_VERSION"));
         println!("  data      {}", config.data_dir.display());
         println!("  database  {} (the name that Odoo clients give)", config.database_name);
+        if let Some(pairing) = app.service.pairing() {
+            println!("  paired    with {}, whose users its users are", pairing.odoo_url);
+        }
         if let Some(password) = generated {
             println!("  sign in   admin / {}   (shown this once; change it)", password.reveal());
         }

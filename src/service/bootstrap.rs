@@ -1,5 +1,6 @@
 //! What a new database gets before anybody can sign in.
 
+use super::pairing::SUPERUSER;
 use super::{Error, Service};
 use crate::domain::ids::UserId;
 use crate::domain::secret::Secret;
@@ -14,26 +15,29 @@ pub const ADMIN_LOGIN: &str = "admin";
 impl Service {
     /// Makes sure that somebody can administer: in a new database the first users are `__system__` (1), which nobody can
     /// be, and the administrator (2), as in Odoo. All in one transaction, so that a start that is cut short leaves the next one
-    /// to do it. Gives the password that was generated, or `None` if one was given or there is an administrator already.
+    /// to do it. Gives the password that was generated, or `None` if one was given or there is an administrator already. While the
+    /// service is paired, administrators come from Odoo and none is made.
     pub async fn ensure_administrator(&self, password: Option<String>) -> Result<Option<Secret>, Error> {
         if self.store.read(has_administrator).await? {
+            return Ok(None);
+        }
+        if self.pairing().is_some() {
+            let now = self.now();
+            self.store.write(move |tx| ensure_system_user(tx.connection, now)).await?;
             return Ok(None);
         }
         let generated = password.is_none().then(|| Secret::generate(self.entropy.as_ref(), "", 12));
         let chosen =
             password.unwrap_or_else(|| generated.as_ref().map(|secret| secret.reveal().to_owned()).unwrap_or_default());
         let hash = self.hash_password(chosen).await?;
-        let (system, now) = (UserId(1), self.now());
+        let now = self.now();
         let made = self
             .store
             .write(move |tx| {
                 if users::find_by_login(tx.connection, ADMIN_LOGIN)?.is_some() {
                     return Ok::<_, StoreError>(false);
                 }
-                if users::count(tx.connection)? == 0 {
-                    insert_user(tx.connection, "__system__", "System", &[], None, now)?;
-                }
-                users::set_active(tx.connection, system, false, now)?;
+                ensure_system_user(tx.connection, now)?;
                 insert_user(tx.connection, ADMIN_LOGIN, "Administrator", &[Group::System], Some(&hash), now)?;
                 Ok(true)
             })
@@ -70,6 +74,15 @@ impl Service {
 
 fn has_administrator(connection: &mut Connection) -> Result<bool, StoreError> {
     Ok(users::count_acting_in(connection, Group::System)? > 0)
+}
+
+/// The first user is `__system__`, whom nobody can be.
+fn ensure_system_user(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
+    if users::count(connection)? == 0 {
+        insert_user(connection, "__system__", "System", &[], None, now)?;
+    }
+    users::set_active(connection, SUPERUSER, false, now)?;
+    Ok(())
 }
 
 fn insert_user(

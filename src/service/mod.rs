@@ -3,7 +3,7 @@
 //! * [`verify`]: is this token good? The hot path.
 //! * [`revoke`]: the one way to take back; `preview` and `undo` beside it.
 //! * [`issue`], [`refresh`]: where tokens come from.
-//! * [`pairing`]: the one Odoo whose users these are.
+//! * [`pairing`], [`sync`]: the one Odoo whose users these are.
 //! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients.
 
 pub mod bootstrap;
@@ -18,6 +18,7 @@ pub mod records;
 pub mod refresh;
 pub mod revoke;
 pub mod sign_in;
+pub mod sync;
 pub mod users;
 pub mod verify;
 

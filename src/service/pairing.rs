@@ -34,6 +34,11 @@ impl Current {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn is_credential(&self, key: &str) -> bool {
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        current.1.as_ref().is_some_and(|pairing| pairing.credential.matches(key))
+    }
+
     fn set(&self, pairing: Option<Arc<Pairing>>) {
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *current = (current.0 + 1, pairing);
@@ -69,7 +74,7 @@ impl Service {
 
     /// Whether this is the pairing's credential; compared in constant time.
     pub fn is_pairing_credential(&self, key: &str) -> bool {
-        self.pairing().is_some_and(|pairing| pairing.credential.matches(key))
+        self.pairing.is_credential(key)
     }
 
     /// Looks whether another process has changed the pairing.
@@ -128,7 +133,7 @@ impl Service {
     }
 
     /// Puts the pairing as it stands in this transaction into memory after the commit.
-    fn pairing_changed_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    pub(super) fn pairing_changed_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let (now, current) = (pairing::find(tx.connection)?.map(Arc::new), Arc::clone(&self.pairing));
         tx.after_commit(move || current.set(now));
         Ok(())
@@ -173,7 +178,7 @@ impl Service {
     /// # Errors
     /// [`Error::Forbidden`] to any other caller; [`Error::Conflict`] to another Odoo database than the first.
     pub async fn check_pairing(&self, context: &Context, database_uuid: &str) -> Result<Checked, Error> {
-        from_odoo(context)?;
+        check_from_odoo(context)?;
         if database_uuid.is_empty() || database_uuid.chars().count() > 100 {
             return Err(Error::invalid("database_uuid", "database_uuid is Odoo's system parameter database.uuid"));
         }
@@ -200,7 +205,7 @@ impl Service {
 }
 
 /// What is Odoo's alone.
-fn from_odoo(context: &Context) -> Result<(), Error> {
+pub(super) fn check_from_odoo(context: &Context) -> Result<(), Error> {
     if context.from_odoo {
         return Ok(());
     }

@@ -430,6 +430,9 @@ impl Service {
         new: &str,
         signed_in: Option<SignedIn>,
     ) -> Result<(), Error> {
+        if let Err(Error::Conflict(message)) = self.check_users_are_ours() {
+            return Err(Error::invalid("password", message));
+        }
         let hash = self.passwords.hash(&self.entropy, new).await?;
         let context = Context { channel: Channel::PasswordChange, ..context.clone() };
         let service = self.clone();
@@ -438,7 +441,7 @@ impl Service {
                 if let Some(signed_in) = signed_in {
                     signed_in.check_in(tx)?;
                 }
-                service.set_password_in(tx, &context, user, Some(&hash))
+                service.set_password_in(tx, &context, user, Some(&hash)).map(|_| ())
             })
             .await
     }

@@ -6,11 +6,23 @@
 use super::revoke::RevokeOptions;
 use super::{Context, Error, Service};
 use crate::domain::ids::UserId;
-use crate::domain::revocation::Receipt;
+use crate::domain::revocation::{Channel, Receipt};
 use crate::domain::selection::Selection;
 use crate::store::{Tx, authorizations, sessions, users};
 
 impl Service {
+    /// Whether users are kept here, and not by the Odoo that the service is paired with.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] with what to do instead.
+    pub(crate) fn check_users_are_ours(&self) -> Result<(), Error> {
+        let Some(pairing) = self.pairing() else { return Ok(()) };
+        let url = &pairing.odoo_url;
+        Err(Error::Conflict(format!(
+            "Users are kept by Odoo at {url}, with which this service is paired: change them there."
+        )))
+    }
+
     /// Stores a new password's hash, or none, in this transaction, ends the user's sessions, and revokes what acts for him.
     pub(crate) fn set_password_in(
         &self,
@@ -18,7 +30,7 @@ impl Service {
         context: &Context,
         user: UserId,
         hash: Option<&str>,
-    ) -> Result<(), Error> {
+    ) -> Result<Receipt, Error> {
         let missing = Error::NotFound { model: "res.users", id: user.0 };
         if !users::set_password(tx.connection, user, hash, context.actor.user, self.now())? {
             return Err(missing);
@@ -26,9 +38,26 @@ impl Service {
         sessions::delete_of(tx.connection, user)?;
         let options =
             RevokeOptions { reason_user: Some("the password was changed".to_owned()), ..RevokeOptions::default() };
-        self.revoke_all_of_in(tx, context, user, &options)?;
+        let receipt = self.revoke_all_of_in(tx, context, user, &options)?;
         self.user_changed_in(tx, user);
-        Ok(())
+        Ok(receipt)
+    }
+
+    /// Revokes all that acts for a user, for good, in this transaction, because he is about to be deleted.
+    pub(crate) fn revoke_for_deletion_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        user: UserId,
+    ) -> Result<Receipt, Error> {
+        let context = Context { channel: Channel::UserDelete, ..context.clone() };
+        let options =
+            RevokeOptions { reason_user: Some("the user was deleted".to_owned()), ..RevokeOptions::default() };
+        let receipt = self.revoke_all_of_in(tx, &context, user, &options)?;
+        self.user_changed_in(tx, user);
+        // Those that acted for him act for nobody now.
+        self.applications_changed_in(tx);
+        Ok(receipt)
     }
 
     /// Revokes all that acts for a user, in this transaction.

@@ -1,10 +1,13 @@
-//! The one pairing with an Odoo.
+//! The one pairing with an Odoo, and the users that come from there.
+
+use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
-use super::schema::{orest_pairing as pairing, res_users as user};
+use super::schema::{orest_pairing as pairing, res_groups_users_rel as membership, res_users as user};
+use crate::domain::ids::UserId;
 use crate::domain::secret::SecretHash;
 use crate::domain::time::Timestamp;
 
@@ -107,4 +110,99 @@ pub fn forget_password_versions(connection: &mut Connection) -> Result<(), Store
         .set(user::password_version.eq(None::<i64>))
         .execute(connection)?;
     Ok(())
+}
+
+/// A user as the paired Odoo has him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OdooUser {
+    /// The same there and here.
+    pub id: UserId,
+    /// What he signs in with.
+    pub login: String,
+    /// What people call him.
+    pub name: String,
+    /// Where to write to him.
+    pub email: Option<String>,
+    /// The language of what he reads.
+    pub lang: String,
+    /// Where he is.
+    pub tz: Option<String>,
+    /// Whether he is enabled.
+    pub active: bool,
+    /// Whether he can't sign in yet.
+    pub pending: bool,
+    /// Of the groups that are known here, those that he is in by name.
+    pub groups: BTreeSet<i64>,
+    /// Odoo's count of his passwords; as stored, `None`: he has not come from Odoo yet.
+    pub password_version: Option<i64>,
+}
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = user, check_for_backend(Backend), treat_none_as_null = true)]
+struct UserRow {
+    id: i64,
+    login: String,
+    name: String,
+    email: Option<String>,
+    lang: String,
+    tz: Option<String>,
+    active: bool,
+    state: String,
+    password_version: Option<i64>,
+}
+
+impl UserRow {
+    fn of(new: &OdooUser) -> Self {
+        Self {
+            id: new.id.0,
+            login: new.login.clone(),
+            name: new.name.clone(),
+            email: new.email.clone(),
+            lang: new.lang.clone(),
+            tz: new.tz.clone(),
+            active: new.active,
+            state: if new.pending { "pending" } else { "confirmed" }.to_owned(),
+            password_version: new.password_version,
+        }
+    }
+}
+
+/// A user as stored, to be compared with what Odoo says of him.
+pub fn find_user(connection: &mut Connection, id: UserId) -> Result<Option<OdooUser>, StoreError> {
+    let row: Option<UserRow> = user::table.find(id.0).select(UserRow::as_select()).first(connection).optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let groups: Vec<i64> =
+        membership::table.filter(membership::uid.eq(id.0)).select(membership::gid).load(connection)?;
+    Ok(Some(OdooUser {
+        id,
+        login: row.login,
+        name: row.name,
+        email: row.email,
+        lang: row.lang,
+        tz: row.tz,
+        active: row.active,
+        pending: row.state == "pending",
+        groups: groups.into_iter().collect(),
+        password_version: row.password_version,
+    }))
+}
+
+/// Adds a user that came from Odoo; he has no password here.
+pub fn insert_user(connection: &mut Connection, new: &OdooUser, at: Timestamp) -> Result<(), StoreError> {
+    diesel::insert_into(user::table)
+        .values((UserRow::of(new), user::create_date.eq(at), user::write_date.eq(at)))
+        .execute(connection)?;
+    replace_groups(connection, new)
+}
+
+/// Makes a user what Odoo says that he is.
+pub fn update_user(connection: &mut Connection, new: &OdooUser, at: Timestamp) -> Result<(), StoreError> {
+    diesel::update(user::table.find(new.id.0))
+        .set((UserRow::of(new), user::write_uid.eq(None::<i64>), user::write_date.eq(at)))
+        .execute(connection)?;
+    replace_groups(connection, new)
+}
+
+fn replace_groups(connection: &mut Connection, new: &OdooUser) -> Result<(), StoreError> {
+    super::records::replace_links(connection, "res_groups_users_rel", "uid", "gid", new.id.0, &new.groups)
 }

@@ -9,6 +9,9 @@ use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Group, GroupSet};
 
+/// The provider of identities by a password that is kept here.
+const LOCAL_PASSWORD: &str = "local-userpass";
+
 /// A user as stored, without his password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -147,13 +150,18 @@ pub fn count(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(user::table.count().get_result(connection)?)
 }
 
-/// How many users are enabled, confirmed and in this group by name.
-pub fn count_acting_in(connection: &mut Connection, group: Group) -> Result<i64, StoreError> {
+/// Who is enabled, confirmed and in this group by name.
+pub fn list_acting_in(connection: &mut Connection, group: Group) -> Result<Vec<i64>, StoreError> {
     Ok(membership::table
         .inner_join(user::table.on(user::id.eq(membership::uid)))
         .filter(membership::gid.eq(group.id()).and(user::active.eq(true)).and(user::state.eq("confirmed")))
-        .count()
-        .get_result(connection)?)
+        .select(user::id)
+        .load(connection)?)
+}
+
+/// How many users are enabled, confirmed and in this group by name.
+pub fn count_acting_in(connection: &mut Connection, group: Group) -> Result<usize, StoreError> {
+    Ok(list_acting_in(connection, group)?.len())
 }
 
 /// Stores the hash of a new password; `None`: no sign-in by password.
@@ -176,12 +184,48 @@ pub fn set_login_date(connection: &mut Connection, id: UserId, at: Timestamp) ->
     Ok(())
 }
 
+/// Whose login this is, character by character.
+pub fn find_id_by_login(connection: &mut Connection, login: &str) -> Result<Option<UserId>, StoreError> {
+    let id = user::table.filter(user::login.eq(login)).select(user::id).first::<i64>(connection).optional()?;
+    Ok(id.map(UserId))
+}
+
+/// Gives a user another login, which nobody may have, and his identity by password with it.
+pub fn set_login(connection: &mut Connection, id: UserId, login: &str) -> Result<(), StoreError> {
+    diesel::update(user::table.find(id.0)).set(user::login.eq(login)).execute(connection)?;
+    let local = identity::provider.eq(LOCAL_PASSWORD);
+    // An identity is a note of how somebody signs in. Whoever has the login has it too.
+    let others = identity::table.filter(local.and(identity::subject.eq(login)).and(identity::user_id.ne(id.0)));
+    diesel::delete(others).execute(connection)?;
+    diesel::update(identity::table.filter(local.and(identity::user_id.eq(id.0))))
+        .set(identity::subject.eq(login))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Deletes a user and all that is his alone; what others linked stays. Says whether he was there.
+pub fn delete(connection: &mut Connection, id: UserId) -> Result<bool, StoreError> {
+    Ok(diesel::delete(user::table.find(id.0)).execute(connection)? == 1)
+}
+
+/// All users.
+pub fn list_ids(connection: &mut Connection) -> Result<Vec<i64>, StoreError> {
+    Ok(user::table.select(user::id).order(user::id).load(connection)?)
+}
+
 /// Enables or disables a user.
 pub fn set_active(connection: &mut Connection, id: UserId, active: bool, at: Timestamp) -> Result<bool, StoreError> {
     let affected = diesel::update(user::table.find(id.0))
         .set((user::active.eq(active), user::write_date.eq(at)))
         .execute(connection)?;
     Ok(affected == 1)
+}
+
+/// Removes the identity by password of a user who has none any more.
+pub fn delete_local_identity(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
+    let own = identity::user_id.eq(id.0).and(identity::provider.eq(LOCAL_PASSWORD));
+    diesel::delete(identity::table.filter(own)).execute(connection)?;
+    Ok(())
 }
 
 /// Adds an identity: how a user signs in.

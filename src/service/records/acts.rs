@@ -34,6 +34,7 @@ impl Records {
         check_reasons(&options)?;
         self.change(move |change| {
             change.check_user_managing(&ids)?;
+            change.check_users_are_ours_or_odoo_calls()?;
             change.check_not_self(&ids)?;
             let records = change.records;
             let context = Context { channel: Channel::UserDisable, ..records.context.clone() };
@@ -62,6 +63,7 @@ impl Records {
     pub async fn enable_users(&self, ids: Vec<i64>) -> Result<(), RecordError> {
         self.change(move |change| {
             change.check_user_managing(&ids)?;
+            change.check_users_are_ours_or_odoo_calls()?;
             if ids.contains(&1) {
                 return Err(OdooError::user("You cannot activate the superuser.").into());
             }

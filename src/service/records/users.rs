@@ -10,7 +10,6 @@ use crate::orm::error::OdooError;
 use crate::orm::field::{Kind, Model};
 use crate::orm::search_domain::SearchDomain;
 use crate::service::Context;
-use crate::service::revoke::RevokeOptions;
 use crate::store::records::{self, SqlValue};
 use crate::store::{sessions, users};
 
@@ -64,7 +63,18 @@ impl Change<'_, '_> {
         if ids.iter().any(|id| self.is_self(*id)) { Err(OdooError::user(NO_OWN_END)) } else { Ok(()) }
     }
 
+    /// While the service is paired its users are Odoo's, and come by the pairing alone.
+    fn check_users_are_ours(&self) -> Result<(), OdooError> {
+        self.records.service.check_users_are_ours().map_err(|error| OdooError::user(error.to_string()))
+    }
+
+    /// The same for what the paired Odoo may do in the name of one of its users.
+    pub(super) fn check_users_are_ours_or_odoo_calls(&self) -> Result<(), OdooError> {
+        if self.records.context.from_odoo { Ok(()) } else { self.check_users_are_ours() }
+    }
+
     pub(super) fn before_user_create(&mut self, model: &'static Model, values: &mut Values) -> Result<(), RecordError> {
+        self.check_users_are_ours()?;
         let groups = model.field("group_ids").expect("users have groups");
         if !values.has(groups.name) {
             values.set(groups, FieldValue::Links(vec![Command::Set(vec![Group::User.id()])]));
@@ -78,6 +88,7 @@ impl Change<'_, '_> {
         ids: &[i64],
         values: &mut Values,
     ) -> Result<(), RecordError> {
+        self.check_users_are_ours()?;
         for id in ids {
             self.check_rank(*id)?;
             self.check_user_values(model, Some(*id), values)?;
@@ -170,6 +181,7 @@ impl Change<'_, '_> {
     }
 
     pub(super) fn before_user_unlink(&mut self, ids: &[i64]) -> Result<(), RecordError> {
+        self.check_users_are_ours()?;
         if ids.contains(&SUPERUSER) {
             return Err(OdooError::user(
                 "You can not remove the admin user as it is used internally for resources created by Odoo \
@@ -188,15 +200,10 @@ impl Change<'_, '_> {
             return Err(OdooError::user("You cannot delete the user you're currently logged in as.").into());
         }
         let records = self.records;
-        let context = Context { channel: Channel::UserDelete, ..records.context.clone() };
         for id in ids {
             self.check_rank(*id)?;
-            let options =
-                RevokeOptions { reason_user: Some("the user was deleted".to_owned()), ..RevokeOptions::default() };
-            records.service.revoke_all_of_in(self.tx, &context, UserId(*id), &options)?;
+            records.service.revoke_for_deletion_in(self.tx, &records.context, UserId(*id))?;
         }
-        // Those that acted for him act for nobody now.
-        records.service.applications_changed_in(self.tx);
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! `POST /oauth2/introspect` (RFC 7662).
 //!
 //! Any confidential client may ask about any access token: that is what resource servers do. A refresh token is active
-//! only to the client that it was issued to, and to administrators: no resource server may take one for an access token.
+//! only to the client that it was issued to, and to administrators: no resource server may take one for an access token. The
+//! paired Odoo is a resource server that shows the pairing's credential.
 
 use std::sync::Arc;
 
@@ -100,6 +101,8 @@ enum Asker {
     Application(ApplicationId),
     /// An administrator, by API key.
     Administrator,
+    /// The paired Odoo, where access tokens are used in place of API keys.
+    Odoo,
 }
 
 /// Says whether a token is good.
@@ -126,6 +129,10 @@ pub async fn introspect(State(state): State<Shared>, request: Request) -> Result
 
 async fn asker(service: &Service, headers: &HeaderMap, form: &Params) -> Result<Asker, OAuthError> {
     if let Some(Authorization::Bearer(key)) = authorization(headers)? {
+        // From memory: Odoo asks with each of its own calls.
+        if service.is_pairing_credential(key) {
+            return Ok(Asker::Odoo);
+        }
         let user = service.user_by_api_key(key, RPC_SCOPE).await?.ok_or(OAuthError::InvalidToken)?;
         if !Service::actor(&user).is_orest_admin() {
             return Err(OAuthError::InsufficientScope("this needs the group REST API Admin".into()));
@@ -138,6 +145,7 @@ async fn asker(service: &Service, headers: &HeaderMap, form: &Params) -> Result<
 fn may_see(asker: &Asker, verified: &Verified) -> bool {
     match asker {
         Asker::Administrator => true,
+        Asker::Odoo => verified.kind == TokenKind::Access,
         Asker::Application(id) => verified.kind == TokenKind::Access || *id == verified.application.id,
     }
 }

@@ -137,7 +137,9 @@ async fn call(
         Exception::AttributeError => OdooError::new(Exception::NotFound, error.message),
         _ => error,
     })?;
-    let ids = members.remove("ids").unwrap_or_else(|| json!([]));
+    // A few methods have a parameter of that name, and no records.
+    let own = method.params.iter().any(|param| param.name == "ids");
+    let ids = if own { None } else { members.remove("ids") }.unwrap_or_else(|| json!([]));
     check_signature(model, method, &ids, &members)?;
     let args = if method.api_model { Vec::new() } else { vec![ids] };
     let result = state.orm.call_kw(caller, model.name, method.name, args, members).await?;
