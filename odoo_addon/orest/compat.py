@@ -2,7 +2,10 @@
 
 import datetime
 
+import werkzeug.utils
+
 from odoo import release
+from odoo.http import request
 
 SERIES = release.version_info[0]
 
@@ -164,3 +167,45 @@ def conjuncts(domain):
         parts.append(domain[start:position])
         pending -= 1
     return parts
+
+
+#: Paths of calls that a person before a screen has made: the Action menu, and buttons.
+SCREEN_PATHS = ("/web/action/run", "/web/dataset/call_button")
+
+
+def redirect(address):
+    """Sends the browser to an address, of this Odoo or not."""
+    if SERIES >= 15:
+        return request.redirect(address, local=False)
+    return werkzeug.utils.redirect(address, 303)
+
+
+def record_url(action, record):
+    """Where the web client shows a record.
+
+    :param str action: external id of a window action
+    """
+    if SERIES >= 18:
+        return "/odoo/action-%s/%s" % (action, record.id)
+    number = record.env["ir.model.data"].sudo()._xmlid_to_res_id(action) if SERIES >= 15 else record.env.ref(action).id
+    return "/web#id=%s&model=%s&view_type=form&action=%s" % (record.id, record._name, number)
+
+
+def notification(message, title="", kind="success", link=None, close=True):
+    """An action that tells somebody something.
+
+    :param str kind: success, warning or danger, which stays until it is clicked away
+    :param link: a pair of a label and an address, put behind the message
+    :param bool close: whether what is behind is read anew
+    """
+    if SERIES < 15:
+        # There it is a format, whatever stands in it.
+        message = message.replace("%", "%%")
+    if link:
+        message += " %s"
+    params = {"type": kind, "message": message, "title": title, "sticky": kind == "danger"}
+    if link:
+        params["links"] = [{"label": link[0], "url": link[1]}]
+    if close:
+        params["next"] = {"type": "ir.actions.act_window_close"}
+    return {"type": "ir.actions.client", "tag": "display_notification", "params": params}

@@ -5,4 +5,5 @@ from . import orest_authorization
 from . import orest_device
 from . import orest_model_scheme
 from . import orest_revocation
+from . import res_config_settings
 from . import res_users

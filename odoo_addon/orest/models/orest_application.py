@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import _, fields, models
+
+from odoo.addons.base.models.res_users import check_identity
 
 from .. import compat
 
@@ -77,6 +79,27 @@ class OrestApplication(models.Model):
         self._orest("action_make_public", ids=self.ids)
         self._forget()
         return True
+
+    # For the screens: they give an action to go on with.
+
+    @check_identity
+    def button_generate_secret(self):
+        """Shows a new secret, this once."""
+        made = self.action_generate_secret()
+        return {
+            "type": "ir.actions.act_window",
+            "name": _("Client Secret"),
+            "res_model": "orest.secret.show",
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {"default_client_id": made["client_id"], "default_client_secret": made["client_secret"]},
+        }
+
+    @check_identity
+    def button_make_public(self):
+        """Takes the secret away."""
+        self.action_make_public()
+        return compat.notification(_("%s is a public client now.") % self.name)
 
 
 class OrestApplicationUri(models.Model):

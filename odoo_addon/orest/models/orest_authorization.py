@@ -112,6 +112,16 @@ class OrestAuthorization(models.Model):
             ids = records.ids
         return self._orest("preview_revoke", ids=ids, user_id=user_id, application_id=application_id)
 
+    # For the screens: they give an action to go on with.
+
+    def button_revoke_tokens(self):
+        """Asks, then revokes."""
+        return self.env["orest.revoke.wizard"]._run("tokens", self)
+
+    def run_revoke_tokens(self):
+        """The server action "Revoke Tokens"."""
+        return self.with_context(orest_channel="server_action").button_revoke_tokens()
+
 
 class OrestAuthorizationCode(models.Model):
     """A one-time code of the code grant. The code itself is stored hashed, in the service, and is no field."""
@@ -147,3 +157,7 @@ class OrestAuthorizationCode(models.Model):
         result = self._orest("action_revoke_authorization_codes", ids=records.ids, act=True)
         self._forget()
         return result
+
+    def run_revoke_authorization_codes(self):
+        """The server action "Revoke Authorization Codes"."""
+        return self.env["orest.revoke.wizard"]._run("codes", self)

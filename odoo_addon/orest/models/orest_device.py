@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from odoo.addons.base.models.res_users import check_identity
+
 from .. import compat
 
 
@@ -47,3 +49,10 @@ class OrestDevice(models.Model):
         )
         self._forget()
         return receipt
+
+    # For the screens: they give an action to go on with.
+
+    @check_identity
+    def button_revoke(self):
+        """Asks, then revokes."""
+        return self.env["orest.revoke.wizard"]._run("device", self)

@@ -1,6 +1,13 @@
-from odoo import fields, models
+from datetime import timedelta
+
+from odoo import _, api, fields, models
 
 from .. import compat
+
+#: As long as the service lets an act be taken back …
+UNDO_WINDOW = timedelta(minutes=15)
+#: … that came through one of these doors.
+UNDO_CHANNELS = ("rpc", "unlink", "server_action", "orest_rpc", "device_revoke", "command_line")
 
 
 class OrestRevocation(models.Model):
@@ -56,6 +63,8 @@ class OrestRevocation(models.Model):
         help="What it revoked, and has not been undone since.",
     )
 
+    can_undo = fields.Boolean(compute="_compute_can_undo", help="Whether you may still take it back.")
+
     def action_undo(self, reason=None):
         """Takes a revocation back, within its time: one's own, as an administrator.
 
@@ -66,3 +75,28 @@ class OrestRevocation(models.Model):
         receipt = self._orest("action_undo", ids=self.ids, reason=reason or None, act=True)
         self._forget()
         return receipt
+
+    # For the screens: they give an action to go on with.
+
+    def button_undo(self):
+        """Takes the revocation back, and tells."""
+        restored = self.action_undo()["revoked"]
+        if restored == 1:
+            return compat.notification(_("1 authorization is live again."))
+        return compat.notification(_("%s authorizations are live again.") % restored)
+
+    @api.depends("kind", "undone", "create_date", "user_id", "channel")
+    @api.depends_context("uid")
+    def _compute_can_undo(self):
+        """What the service would not refuse, as far as can be told from here."""
+        since = fields.Datetime.now() - UNDO_WINDOW
+        for act in self:
+            act.can_undo = (
+                act.kind == "revoke"
+                and not act.undone
+                and act.revoked > 0
+                and act.user_id == self.env.user
+                and act.channel in UNDO_CHANNELS
+                and bool(act.create_date and act.create_date > since)
+                and self.env.user.has_group("orest.group_orest_admin")
+            )

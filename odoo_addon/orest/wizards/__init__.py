@@ -1,0 +1,2 @@
+from . import orest_revoke_wizard
+from . import orest_secret_show
