@@ -59,6 +59,8 @@ pub const IDENTITY_CHECK: Duration = Duration::from_secs(600);
 pub const API_KEY_DAYS_MAX: i64 = 90;
 /// API keys of one user, as long as more are made by means of one.
 pub const PROGRAMMATIC_API_KEYS_MAX: i64 = 10;
+/// How long what Odoo has answered for a person may take on its way through his browser.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 /// Half-filled forms of one user …
 pub const TRANSIENTS_PER_USER_MAX: usize = 20;
 /// … how long each is kept …

@@ -5,11 +5,14 @@
 pub mod application;
 pub mod authorization;
 pub mod ids;
+pub mod local_path;
+pub mod params;
 pub mod pkce;
 pub mod revocation;
 pub mod scope;
 pub mod secret;
 pub mod selection;
+pub mod ticket;
 pub mod time;
 pub mod token;
 pub mod user;

@@ -114,6 +114,11 @@ impl OdooError {
     pub fn access(message: impl Into<String>) -> Self {
         Self::new(Exception::AccessError, message)
     }
+    /// The paired Odoo names somebody who has not come from it yet.
+    pub fn unknown_user(id: i64) -> Self {
+        let message = format!("User {id} is not known here yet: send him by orest.pairing.sync_users and try again.");
+        Self::new(Exception::UnknownUser, message)
+    }
     /// Nobody known.
     pub fn access_denied() -> Self {
         Self::new(Exception::AccessDenied, "Access Denied")

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Error, Service};
 use crate::domain::time::from_unix;
 use crate::limits;
-use crate::store::{authorizations, codes, sessions};
+use crate::store::{authorizations, codes, sessions, tickets};
 
 /// Rows that one purge deletes at most.
 const PURGE_BATCH: i64 = 1_000;
@@ -58,8 +58,9 @@ impl Service {
                 .write(move |tx| {
                     let codes = codes::purge(tx.connection, now, PURGE_BATCH)?;
                     let sessions = sessions::purge(tx.connection, idle, PURGE_BATCH)?;
+                    let tickets = tickets::purge(tx.connection, now, PURGE_BATCH)?;
                     let keys = sessions::purge_api_keys(tx.connection, now)?;
-                    Ok::<_, crate::store::StoreError>((codes.max(sessions), keys))
+                    Ok::<_, crate::store::StoreError>((codes.max(sessions).max(tickets), keys))
                 })
                 .await?;
             if purged.0 < usize::try_from(PURGE_BATCH).unwrap_or(usize::MAX) {

@@ -7,7 +7,7 @@ use super::revoke::RevokeOptions;
 use super::{Context, Error, Service};
 use crate::domain::application::Application;
 use crate::domain::authorization::{Authorization, AuthorizationState, GrantType, NewAuthorization};
-use crate::domain::ids::{AuthorizationId, DeviceId};
+use crate::domain::ids::{AuthorizationId, DeviceId, UserId};
 use crate::domain::pkce::CodeChallenge;
 use crate::domain::revocation::Channel;
 use crate::domain::scope::Scope;
@@ -96,59 +96,58 @@ impl Service {
     /// device is revoked.
     pub async fn consent(&self, context: &Context, consent: Consent) -> Result<Secret, GrantError> {
         let user = context.actor.user.ok_or(Error::Unauthenticated)?;
-        let application = &consent.application;
+        let service = self.clone();
+        self.store.write(move |tx| service.consent_in(tx, user, &consent)).await
+    }
+
+    /// The same inside a transaction that does more: taking the ticket with which a person comes from Odoo.
+    pub(super) fn consent_in(&self, tx: &mut Tx<'_>, user: UserId, consent: &Consent) -> Result<Secret, GrantError> {
+        let application = current(tx, &consent.application)?;
         if application.is_public() && consent.challenge.is_none() {
             return Err(GrantError::UnauthorizedClient("a public client must send a code_challenge (RFC 7636)"));
         }
         if !consent.scope.is_subset_of(&application.scope) {
             return Err(GrantError::InvalidScope);
         }
+        if !users::find(tx.connection, user)?.is_some_and(|user| user.may_act()) {
+            return Err(Error::Unauthenticated.into());
+        }
+        // What revokes a user's sessions or his device must also stop the consent that waits behind it.
+        if let Some(session) = consent.session
+            && sessions::find_owner(tx.connection, session)? != Some(user)
+        {
+            return Err(Error::Unauthenticated.into());
+        }
+        if !may_be_used(tx, consent.device)? {
+            return Err(Error::Unauthenticated.into());
+        }
+        if !applications::has_redirect_uri(tx.connection, application.id, &consent.redirect_uri)? {
+            return Err(GrantError::InvalidGrant("the redirect_uri is not one of the application's"));
+        }
         let code = Secret::generate(self.entropy.as_ref(), "orac_", 32);
-        let hash = code.hash();
         let now = self.now();
-        self.store
-            .write(move |tx| {
-                let application = current(tx, &consent.application)?;
-                if !users::find(tx.connection, user)?.is_some_and(|user| user.may_act()) {
-                    return Err(Error::Unauthenticated.into());
-                }
-                // What revokes a user's sessions or his device must also stop the consent that waits behind it.
-                if let Some(session) = consent.session
-                    && sessions::find_owner(tx.connection, session)? != Some(user)
-                {
-                    return Err(Error::Unauthenticated.into());
-                }
-                if !may_be_used(tx, consent.device)? {
-                    return Err(Error::Unauthenticated.into());
-                }
-                if !applications::has_redirect_uri(tx.connection, application.id, &consent.redirect_uri)? {
-                    return Err(GrantError::InvalidGrant("the redirect_uri is not one of the application's"));
-                }
-                let expires_at = now + application.lifetimes.authorization_code;
-                let new = NewAuthorization {
-                    application: application.id,
-                    user: Some(user),
-                    device: consent.device,
-                    grant: GrantType::AuthorizationCode,
-                    scope: consent.scope,
-                    redirect_uri: Some(consent.redirect_uri.clone()),
-                    expires_at: Some(expires_at),
-                };
-                let authorization = authorizations::insert(tx.connection, &new, now)?;
-                let new = NewCode {
-                    authorization,
-                    hash: &hash,
-                    redirect_uri: &consent.redirect_uri,
-                    redirect_uri_sent: consent.redirect_uri_sent,
-                    challenge: consent.challenge.as_ref().map(CodeChallenge::as_str),
-                    expires_at,
-                    purge_at: expires_at + application.lifetimes.code_retain,
-                    user_id: Some(user.0),
-                };
-                codes::insert(tx.connection, &new, now)?;
-                Ok(())
-            })
-            .await?;
+        let expires_at = now + application.lifetimes.authorization_code;
+        let new = NewAuthorization {
+            application: application.id,
+            user: Some(user),
+            device: consent.device,
+            grant: GrantType::AuthorizationCode,
+            scope: consent.scope.clone(),
+            redirect_uri: Some(consent.redirect_uri.clone()),
+            expires_at: Some(expires_at),
+        };
+        let authorization = authorizations::insert(tx.connection, &new, now)?;
+        let new = NewCode {
+            authorization,
+            hash: &code.hash(),
+            redirect_uri: &consent.redirect_uri,
+            redirect_uri_sent: consent.redirect_uri_sent,
+            challenge: consent.challenge.as_ref().map(CodeChallenge::as_str),
+            expires_at,
+            purge_at: expires_at + application.lifetimes.code_retain,
+            user_id: Some(user.0),
+        };
+        codes::insert(tx.connection, &new, now)?;
         Ok(code)
     }
 

@@ -2,10 +2,12 @@
 //!
 //! * [`verify`]: is this token good? The hot path.
 //! * [`revoke`]: the one way to take back; `preview` and `undo` beside it.
-//! * [`issue`], [`refresh`]: where tokens come from.
+//! * [`authorize`]: what an application asks for; [`issue`], [`refresh`]: where tokens come from.
 //! * [`pairing`], [`sync`]: the one Odoo whose users these are.
+//! * [`tickets`]: a person's answer, on its way from Odoo to here.
 //! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients.
 
+pub mod authorize;
 pub mod bootstrap;
 pub mod demo;
 pub mod error;
@@ -19,6 +21,7 @@ pub mod refresh;
 pub mod revoke;
 pub mod sign_in;
 pub mod sync;
+pub mod tickets;
 pub mod users;
 pub mod verify;
 

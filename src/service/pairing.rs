@@ -212,7 +212,7 @@ pub(super) fn check_from_odoo(context: &Context) -> Result<(), Error> {
     Err(Error::Forbidden("orest.pairing is for the paired Odoo alone".to_owned()))
 }
 
-fn not_paired() -> Error {
+pub(super) fn not_paired() -> Error {
     Error::Forbidden("the service is not paired any more; run orest pair on it".to_owned())
 }
 

@@ -13,7 +13,7 @@ use crate::domain::time::{Timestamp, unix};
 use crate::limits;
 use crate::store::authorizations::{self, Owner};
 use crate::store::revocations::{self, NewRevocation};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, tickets};
 
 const MODEL: &str = "orest.authorization";
 
@@ -71,6 +71,7 @@ impl Service {
             let after = set.max().map_or(0, i64::from);
             set |= to_set(authorizations::list_ids(tx.connection, owner, after)?);
         }
+        stop_answers_in(tx, selection, &set)?;
         let (live, already) = self.split(tx, &set)?;
         if options.expect.as_ref().is_some_and(|expect| *expect != Digest::of(&live)) {
             return Err(Error::Conflict(
@@ -521,6 +522,24 @@ fn what_undo_restores(tx: &mut Tx<'_>, undone: &Revocation) -> Result<(RoaringBi
     })?;
     held -= &kept;
     Ok((held, kept))
+}
+
+/// What a person has answered in Odoo before his authorizations were taken back must not bring him a new one after it.
+fn stop_answers_in(tx: &mut Tx<'_>, selection: &Selection, set: &RoaringBitmap) -> Result<(), StoreError> {
+    match selection {
+        Selection::User(id) => tickets::delete_of(tx.connection, *id)?,
+        Selection::Application(id) => tickets::delete_of_application(tx.connection, *id)?,
+        Selection::Device(id) => tickets::delete_of_devices(tx.connection, &[id.0])?,
+        Selection::Ids(_) | Selection::Found { .. } => {}
+    }
+    // There is hardly ever one: they are on their way for a second.
+    for user in tickets::list_users(tx.connection)? {
+        let own = to_set(authorizations::list_ids(tx.connection, Owner::User(user), 0)?);
+        if !own.is_disjoint(set) {
+            tickets::delete_of(tx.connection, user)?;
+        }
+    }
+    Ok(())
 }
 
 const fn owner_of(selection: &Selection) -> Option<Owner> {

@@ -33,13 +33,20 @@ pub struct Session {
     pub identity_checked_at: Option<Timestamp>,
 }
 
-/// Somebody who has just shown his password. What he then asks for is refused if the password has changed meanwhile.
+/// Somebody who has just shown who he is. What he then asks for is refused if that holds no longer.
 #[derive(Clone)]
 pub struct SignedIn {
     /// Who; he may act, as of then.
     pub user: Arc<User>,
-    /// The stored hash that the password was right for.
-    proof: String,
+    proof: Proof,
+}
+
+#[derive(Clone)]
+enum Proof {
+    /// The stored hash that his password was right for. It must still be his.
+    Password(String),
+    /// A ticket of the paired Odoo, taken in the same transaction.
+    Ticket,
 }
 
 impl fmt::Debug for SignedIn {
@@ -49,14 +56,19 @@ impl fmt::Debug for SignedIn {
 }
 
 impl SignedIn {
+    /// Whom the paired Odoo vouches for, by a ticket that this transaction has taken.
+    pub(super) const fn by_ticket(user: Arc<User>) -> Self {
+        Self { user, proof: Proof::Ticket }
+    }
+
     /// Whether it is still his password, and he may still act, as of this transaction.
     fn check_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let acts = users::find(tx.connection, self.user.id)?.is_some_and(|user| user.may_act());
-        if acts && users::find_password(tx.connection, self.user.id)?.as_deref() == Some(&self.proof) {
-            Ok(())
-        } else {
-            Err(Error::Unauthenticated)
-        }
+        let holds = match &self.proof {
+            Proof::Password(hash) => users::find_password(tx.connection, self.user.id)?.as_ref() == Some(hash),
+            Proof::Ticket => true,
+        };
+        if acts && holds { Ok(()) } else { Err(Error::Unauthenticated) }
     }
 }
 
@@ -95,7 +107,7 @@ impl Service {
         let (user, stored) = found.map_or((None, None), |(user, stored)| (Some(user), stored));
         let right = self.try_password(source, stored.as_deref(), password).await?;
         let signed_in = user.zip(stored).filter(|_| right);
-        Ok(signed_in.map(|(user, proof)| SignedIn { user: Arc::new(user), proof }))
+        Ok(signed_in.map(|(user, hash)| SignedIn { user: Arc::new(user), proof: Proof::Password(hash) }))
     }
 
     /// Whether this password belongs to the stored hash, as long as not too many were wrong; `None` for the hash is always
@@ -358,7 +370,7 @@ impl Service {
     }
 
     /// What is stored of a device's cookie, and a new one if it has none that is of the right form.
-    fn device_cookie(&self, cookie: Option<&str>) -> (SecretHash, Option<Secret>) {
+    pub(super) fn device_cookie(&self, cookie: Option<&str>) -> (SecretHash, Option<Secret>) {
         let well_formed = |cookie: &&str| cookie.len() == 64 && cookie.bytes().all(|byte| byte.is_ascii_hexdigit());
         if let Some(cookie) = cookie.filter(well_formed) {
             return (SecretHash::of(cookie), None);
@@ -367,7 +379,7 @@ impl Service {
         (fresh.hash(), Some(fresh))
     }
 
-    fn note_device_in(
+    pub(super) fn note_device_in(
         &self,
         tx: &mut Tx<'_>,
         user: UserId,
@@ -447,7 +459,7 @@ impl Service {
     }
 }
 
-fn open_session_in(
+pub(super) fn open_session_in(
     tx: &mut Tx<'_>,
     signed_in: &SignedIn,
     sid: &SecretHash,

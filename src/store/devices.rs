@@ -66,6 +66,20 @@ pub fn upsert(connection: &mut Connection, seen: &Seen<'_>, at: Timestamp) -> Re
     Ok(DeviceId(id))
 }
 
+/// Whether this user's device with this cookie is revoked; `None`: there is no such device.
+pub fn find_revoked_by_cookie(
+    connection: &mut Connection,
+    user: UserId,
+    cookie: &SecretHash,
+) -> Result<Option<bool>, StoreError> {
+    let found: Option<Option<Timestamp>> = device::table
+        .filter(device::user_id.eq(user.0).and(device::cookie_hash.eq(cookie.as_str())))
+        .select(device::revoked_at)
+        .first(connection)
+        .optional()?;
+    Ok(found.map(|at| at.is_some()))
+}
+
 /// Whether it is revoked; `None`: there is no such device.
 pub fn find_revoked(connection: &mut Connection, id: DeviceId) -> Result<Option<bool>, StoreError> {
     let found: Option<Option<Timestamp>> =

@@ -20,6 +20,7 @@ pub mod schema;
 pub mod search;
 pub mod sessions;
 pub mod sql;
+pub mod tickets;
 pub mod users;
 mod writer;
 

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
 use super::schema::{orest_pairing as pairing, res_groups_users_rel as membership, res_users as user};
+use super::tickets;
 use crate::domain::ids::UserId;
 use crate::domain::secret::SecretHash;
 use crate::domain::time::Timestamp;
@@ -79,8 +80,9 @@ pub fn replace(connection: &mut Connection, new: &Pairing) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Ends the pairing; says whether there was one.
+/// Ends the pairing, and what its Odoo has answered for people; says whether there was one.
 pub fn delete(connection: &mut Connection) -> Result<bool, StoreError> {
+    tickets::delete_all(connection)?;
     Ok(diesel::delete(pairing::table.find(1)).execute(connection)? == 1)
 }
 

@@ -237,6 +237,7 @@ table! {
         id -> BigInt,
         ticket_hash -> Text,
         user_id -> BigInt,
+        application_id -> Nullable<BigInt>,
         purpose -> Text,
         query -> Text,
         browser_hash -> Text,

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
 use super::schema::{res_users_apikeys as apikey, web_session as session};
+use super::tickets;
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::secret::SecretHash;
 use crate::domain::time::Timestamp;
@@ -75,13 +76,15 @@ pub fn delete(connection: &mut Connection, sid: &SecretHash) -> Result<bool, Sto
     Ok(diesel::delete(session::table.filter(session::sid_hash.eq(sid.as_str()))).execute(connection)? == 1)
 }
 
-/// Ends all sessions of a user.
+/// Ends all sessions of a user, and what he has answered elsewhere and not yet brought here.
 pub fn delete_of(connection: &mut Connection, user: UserId) -> Result<usize, StoreError> {
+    tickets::delete_of(connection, user)?;
     Ok(diesel::delete(session::table.filter(session::user_id.eq(user.0))).execute(connection)?)
 }
 
-/// Ends all sessions that were opened from these devices.
+/// Ends all sessions that were opened from these devices, and what their users are just bringing here: it may be from there.
 pub fn delete_of_devices(connection: &mut Connection, devices: &[i64]) -> Result<usize, StoreError> {
+    tickets::delete_of_devices(connection, devices)?;
     Ok(diesel::delete(session::table.filter(session::device_id.eq_any(devices))).execute(connection)?)
 }
 

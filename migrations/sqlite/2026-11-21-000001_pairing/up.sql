@@ -23,6 +23,8 @@ CREATE TABLE orest_sign_in_ticket (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     ticket_hash TEXT NOT NULL,
     user_id INTEGER NOT NULL REFERENCES res_users (id) ON DELETE CASCADE,
+    -- whom he lets in; NULL: he signs in
+    application_id INTEGER REFERENCES orest_application (id) ON DELETE CASCADE,
     purpose TEXT NOT NULL CHECK (purpose IN ('consent', 'sign_in')),
     -- the request as it came to the authorization endpoint, or where to go after signing in
     query TEXT NOT NULL,
@@ -32,4 +34,5 @@ CREATE TABLE orest_sign_in_ticket (
 );
 CREATE UNIQUE INDEX orest_sign_in_ticket_ticket_hash_key ON orest_sign_in_ticket (ticket_hash);
 CREATE INDEX orest_sign_in_ticket_user_id_idx ON orest_sign_in_ticket (user_id);
+CREATE INDEX orest_sign_in_ticket_application_id_idx ON orest_sign_in_ticket (application_id);
 CREATE INDEX orest_sign_in_ticket_expires_at_idx ON orest_sign_in_ticket (expires_at);

@@ -9,6 +9,7 @@ mod grouping;
 mod pairing;
 mod reading;
 mod technical;
+mod tickets;
 mod views;
 mod web;
 mod writing;
@@ -20,6 +21,7 @@ const FILES: &[&[Method]] = &[
     actions::METHODS,
     apikeys::METHODS,
     pairing::METHODS,
+    tickets::METHODS,
     technical::METHODS,
     writing::METHODS,
     reading::METHODS,

@@ -16,7 +16,12 @@ use crate::store::pairing::OdooUser;
 
 const PAIRING: &[&str] = &["orest.pairing"];
 
-const fn method(name: &'static str, params: &'static [Param], handler: Handler, doc: &'static str) -> Method {
+pub(super) const fn method(
+    name: &'static str,
+    params: &'static [Param],
+    handler: Handler,
+    doc: &'static str,
+) -> Method {
     Method { name, class: "BaseModel", params, api_model: true, models: PAIRING, handler, doc }
 }
 
@@ -47,11 +52,11 @@ fn moment(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Bool(false), |at| at.format("%Y-%m-%d %H:%M:%S").to_string().into())
 }
 
-fn wrong(name: &str, what: &str) -> OdooError {
+pub(super) fn wrong(name: &str, what: &str) -> OdooError {
     OdooError::new(Exception::UnprocessableEntity, format!("'{name}' must be {what}"))
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> Result<&'v str, OdooError> {
+pub(super) fn text<'v>(value: &'v Value, name: &str) -> Result<&'v str, OdooError> {
     value.as_str().ok_or_else(|| wrong(name, "a text"))
 }
 

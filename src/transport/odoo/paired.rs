@@ -72,10 +72,7 @@ async fn acting(state: &AppState, id: UserId, model: &str) -> Result<Actor, Odoo
     match state.service.acting(id).await {
         Ok(Some(actor)) => Ok(actor),
         Ok(None) | Err(Error::Unauthenticated) if model == PAIRING.name => Ok(Actor::odoo()),
-        Ok(None) => Err(OdooError::new(
-            Exception::UnknownUser,
-            format!("User {id} is not known here yet: send him by {}.sync_users and try again.", PAIRING.name),
-        )),
+        Ok(None) => Err(OdooError::unknown_user(id.0)),
         Err(error) => Err(OdooError::of_service(&error, id.0)),
     }
 }

@@ -1,9 +1,7 @@
 //! `/oauth2/authorize` (RFC 6749 section 4.1.1): an application asks, a person answers.
 //!
-//! Until it is sure that the callback address is the application's own, whatever is wrong is shown here; from then on the
-//! application is told. Consent is asked for each time: that is what makes a revocation hold.
-
-use std::sync::Arc;
+//! Consent is asked for each time: that is what makes a revocation hold. While the service is paired with an Odoo, it is asked
+//! for there (see [`super::odoo`]), and the page here is not shown.
 
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -15,200 +13,29 @@ use super::super::form::{self, Params};
 use super::csrf::{self, Purpose};
 use super::page::{failed, form_targets, page, problem, see_other};
 use super::sign_in::{address, sign_out_form, signed_in, stale, unreadable};
-use super::{cookies, user_agent};
-use crate::domain::application::Application;
-use crate::domain::pkce::CodeChallenge;
+use super::{cookies, odoo, user_agent};
 use crate::domain::revocation::Channel;
-use crate::domain::scope::Scope;
+use crate::domain::secret::Secret;
+use crate::service::authorize::{AuthorizationRequest, Callback, Refused};
 use crate::service::issue::{Consent, GrantError};
 use crate::service::sign_in::Session;
 use crate::service::{Context, Error, Service};
 use crate::transport::http::{AppState, Peer};
 
-/// A request that may be put before a person.
-struct Asked {
-    application: Arc<Application>,
-    redirect_uri: String,
-    redirect_uri_sent: bool,
-    state: Option<String>,
-    scope: Scope,
-    challenge: Option<CodeChallenge>,
-    /// The application wants the person to sign in anew.
-    sign_in_again: bool,
-    /// The application wants an answer without asking the person.
-    silent: bool,
-}
-
-/// Why it may not.
-enum Refused {
-    /// Nobody can be sure where to send the browser: a page.
-    Page(&'static str),
-    /// The application is told.
-    Application { callback: Callback, error: &'static str, description: &'static str },
-    /// The service can't say.
-    Failed(Error),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Where the answer goes.
-struct Callback {
-    redirect_uri: String,
-    state: Option<String>,
-}
-
-impl Callback {
-    /// The callback address with the answer in its query, and who gives it (RFC 9207).
-    fn with(&self, issuer: &str, answer: &[(&str, &str)]) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(answer);
-        if let Some(state) = &self.state {
-            query.append_pair("state", state);
-        }
-        query.append_pair("iss", issuer);
-        let uri = &self.redirect_uri;
-        let joint = match uri.split_once('?') {
-            None => "?",
-            Some((_, own)) if own.is_empty() || own.ends_with('&') => "",
-            Some(_) => "&",
-        };
-        format!("{uri}{joint}{}", query.finish())
-    }
-}
-
-impl Refused {
-    fn render(self, issuer: &str) -> Response {
-        match self {
-            Self::Page(text) => problem(StatusCode::BAD_REQUEST, "The application's request is wrong", text),
-            Self::Application { callback, error, description } => {
-                see_other(&callback.with(issuer, &[("error", error), ("error_description", description)]))
-            }
-            Self::Failed(error) => failed(error),
-        }
-    }
-}
-
-/// Checks a request, in the order in which it becomes safe to tell.
-async fn check(service: &Service, params: &Params) -> Result<Asked, Refused> {
-    if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
-        return Err(Refused::Page("A parameter is there more than once. Tell those who run the application."));
-    }
-    let client_id = params.get("client_id").ok_or(Refused::Page(
-        "It does not say which application it comes from (client_id). Tell those who run the application.",
-    ))?;
-    let application = service
-        .client(client_id)
-        .await?
-        .filter(|application| application.active)
-        .ok_or(Refused::Page("The application is not known here, or no longer allowed. Ask your administrator."))?;
-    let redirect_uri_sent = params.get("redirect_uri").is_some();
-    let redirect_uri = match params.get("redirect_uri") {
-        Some(uri) if service.is_redirect_uri(&application, uri).await? => uri.to_owned(),
-        Some(_) => {
-            return Err(Refused::Page(
-                "It wants the answer sent to an address that is not registered for this application \
-                 (redirect_uri). Ask your administrator.",
-            ));
-        }
-        None => service.sole_redirect_uri(&application).await?.ok_or(Refused::Page(
-            "It does not say where the answer goes (redirect_uri). Tell those who run the application.",
-        ))?,
-    };
-    let state = params.get("state").filter(|_| !params.is_repeated("state")).map(str::to_owned);
-    let refuse = |error, description| {
-        let callback = Callback { redirect_uri: redirect_uri.clone(), state: state.clone() };
-        Err(Refused::Application { callback, error, description })
-    };
-    if params.repeated().is_some() {
-        return refuse("invalid_request", "a parameter is there more than once");
-    }
-    match params.get("response_type") {
-        Some("code") => {}
-        Some(_) => return refuse("unsupported_response_type", "response_type must be code"),
-        None => return refuse("invalid_request", "response_type is missing"),
-    }
-    if params.get("response_mode").is_some_and(|mode| mode != "query") {
-        return refuse("invalid_request", "response_mode must be query");
-    }
-    let challenge = match (params.get("code_challenge"), params.get("code_challenge_method")) {
-        (None, None) if application.is_public() => {
-            return refuse("invalid_request", "a public client must send a code_challenge (RFC 7636)");
-        }
-        (None, None) => None,
-        (None, Some(_)) => return refuse("invalid_request", "code_challenge is missing"),
-        (Some(text), Some("S256")) => match CodeChallenge::parse(text) {
-            Some(challenge) => Some(challenge),
-            None => return refuse("invalid_request", "code_challenge must be 43 base64url characters"),
-        },
-        // None means plain (RFC 7636 section 4.3).
-        (Some(_), _) => return refuse("invalid_request", "code_challenge_method must be S256"),
-    };
-    let scope = match params.get("scope").map(Scope::parse) {
-        None => application.scope.clone(),
-        Some(Ok(scope)) if scope.is_empty() => application.scope.clone(),
-        Some(Ok(scope)) if scope.is_subset_of(&application.scope) => scope,
-        Some(_) => return refuse("invalid_scope", "the scope is wider than what the application may ask for"),
-    };
-    let (mut sign_in_again, mut silent) = (false, false);
-    for word in params.get("prompt").unwrap_or_default().split(' ') {
-        match word {
-            "login" | "select_account" => sign_in_again = true,
-            "none" => silent = true,
-            // Consent is asked for anyway; words that we don't know may be left unheeded.
-            _ => {}
-        }
-    }
-    if silent && sign_in_again {
-        return refuse("invalid_request", "prompt=none can't be combined");
-    }
-    Ok(Asked { application, redirect_uri, redirect_uri_sent, state, scope, challenge, sign_in_again, silent })
-}
-
-impl Asked {
-    fn callback(&self) -> Callback {
-        Callback { redirect_uri: self.redirect_uri.clone(), state: self.state.clone() }
-    }
-
-    /// The parameters that make the same request again, without `prompt`.
-    fn params(&self) -> Vec<(&'static str, String)> {
-        let mut params = vec![("response_type", "code".to_owned()), ("client_id", self.application.client_id.clone())];
-        if self.redirect_uri_sent {
-            params.push(("redirect_uri", self.redirect_uri.clone()));
-        }
-        params.push(("scope", self.scope.to_string()));
-        if let Some(state) = &self.state {
-            params.push(("state", state.clone()));
-        }
-        if let Some(challenge) = &self.challenge {
-            params.push(("code_challenge", challenge.as_str().to_owned()));
-            params.push(("code_challenge_method", "S256".to_owned()));
-        }
-        params
-    }
-
-    /// The address of the same request.
-    fn address(&self) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.params());
-        format!("/oauth2/authorize?{}", query.finish())
-    }
-}
+/// Where this page is.
+pub const PATH: &str = "/oauth2/authorize";
 
 /// Puts a request before the person.
 pub async fn show(State(state): State<Shared>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let Ok(params) = Params::parse(query.unwrap_or_default().as_bytes()) else { return unreadable() };
     match put(&state, &headers, &params).await {
         Ok(response) => response,
-        Err(refused) => refused.render(&state.settings.base_url),
+        Err(refused) => refuse(refused, &state.settings.base_url),
     }
 }
 
 async fn put(state: &AppState, headers: &HeaderMap, params: &Params) -> Result<Response, Refused> {
-    let asked = check(&state.service, params).await?;
+    let asked = state.service.check_request(params).await?;
     let current = signed_in(state, headers).await?;
     if asked.silent {
         let (error, description) = match current {
@@ -217,20 +44,25 @@ async fn put(state: &AppState, headers: &HeaderMap, params: &Params) -> Result<R
         };
         return Err(Refused::Application { callback: asked.callback(), error, description });
     }
+    if let Some(pairing) = state.service.pairing() {
+        let mut sent = asked.params();
+        if asked.sign_in_again {
+            sent.push(("prompt", "login".to_owned()));
+        }
+        return Ok(odoo::send(state, headers, &pairing, &sent));
+    }
     match current {
         Some((session, sid)) if !asked.sign_in_again => {
             let has_logo = state.service.logo(&asked.application.client_id).await?.is_some();
             Ok(consent_page(&asked, &session, sid, &user_agent::describe(headers).name, has_logo))
         }
-        _ => Ok(see_other(&address(&asked.address(), asked.sign_in_again))),
+        _ => Ok(see_other(&address(&path(&asked), asked.sign_in_again))),
     }
 }
 
-fn consent_page(asked: &Asked, session: &Session, sid: &str, device: &str, has_logo: bool) -> Response {
+fn consent_page(asked: &AuthorizationRequest, session: &Session, sid: &str, device: &str, has_logo: bool) -> Response {
     let name = &asked.application.name;
     let user = &session.user;
-    let target = url::Url::parse(&asked.redirect_uri).ok();
-    let target = target.as_ref().and_then(url::Url::host_str).unwrap_or(&asked.redirect_uri);
     let logo = url::form_urlencoded::byte_serialize(asked.application.client_id.as_bytes()).collect::<String>();
     page(
         StatusCode::OK,
@@ -248,7 +80,7 @@ fn consent_page(asked: &Asked, session: &Session, sid: &str, device: &str, has_l
             dl {
                 dt { "You" } dd { (user.name) " (" (user.login) ")" }
                 dt { "Device" } dd { (device) }
-                dt { "Back to" } dd { (target) }
+                dt { "Back to" } dd { (asked.target()) }
             }
             form method="post" action="/oauth2/authorize" {
                 input type="hidden" name="csrf_token" value=(csrf::token(Purpose::Consent, sid));
@@ -260,7 +92,7 @@ fn consent_page(asked: &Asked, session: &Session, sid: &str, device: &str, has_l
             }
             footer.soft {
                 p { "You or your administrator can take this back at any time." }
-                "Not " (user.name) "? " (sign_out_form(sid, &asked.address(), "Sign out"))
+                "Not " (user.name) "? " (sign_out_form(sid, &path(asked), "Sign out"))
             }
         },
     )
@@ -277,10 +109,12 @@ pub async fn decide(
     let Ok(params) = form::read(request).await else { return unreadable() };
     let issuer = &state.settings.base_url;
     let outcome = match params.get("decision") {
-        None => check(&state.service, &params).await.map(|asked| see_other(&asked.address())),
-        Some(decision) => take(&state, &headers, &params, decision, address).await,
+        // A page from before the pairing decides nothing any more.
+        Some(decision) if state.service.pairing().is_none() => take(&state, &headers, &params, decision, address).await,
+        Some(_) => Ok(stale()),
+        None => state.service.check_request(&params).await.map(|asked| see_other(&path(&asked))),
     };
-    outcome.unwrap_or_else(|refused| refused.render(issuer))
+    outcome.unwrap_or_else(|refused| refuse(refused, issuer))
 }
 
 async fn take(
@@ -290,16 +124,15 @@ async fn take(
     decision: &str,
     from: Option<std::net::IpAddr>,
 ) -> Result<Response, Refused> {
-    let issuer = &state.settings.base_url;
     let Some((session, sid)) = signed_in(state, headers).await? else {
         // The session ended while the page was open.
-        let asked = check(&state.service, params).await?;
-        return Ok(see_other(&address(&asked.address(), false)));
+        let asked = state.service.check_request(params).await?;
+        return Ok(see_other(&address(&path(&asked), false)));
     };
     if !csrf::is_ours(&state.settings, headers, Purpose::Consent, sid, params.get("csrf_token")) {
         return Ok(stale());
     }
-    let asked = check(&state.service, params).await?;
+    let asked = state.service.check_request(params).await?;
     let callback = asked.callback();
     match decision {
         "allow" => {}
@@ -316,7 +149,7 @@ async fn take(
         None => state.service.note_device(session.user.id, None, user_agent::describe(headers), from).await?,
     };
     let context = Context::new(Service::actor(&session.user), Channel::OauthRevoke, from);
-    let again = asked.address();
+    let again = path(&asked);
     let consent = Consent {
         application: asked.application,
         redirect_uri: asked.redirect_uri,
@@ -326,45 +159,52 @@ async fn take(
         device: Some(device),
         session: Some(session.id),
     };
-    match state.service.consent(&context, consent).await {
-        Ok(code) => {
-            let mut response = see_other(&callback.with(issuer, &[("code", code.reveal())]));
-            if let Some(cookie) = cookie.filter(|_| cookies::get(headers, cookies::DEVICE).is_none()) {
+    let known = cookies::get(headers, cookies::DEVICE).is_some();
+    let granted = state.service.consent(&context, consent).await.map(|code| (code, cookie.filter(|_| !known)));
+    answer(state, &callback, granted, || see_other(&address(&again, false)))
+}
+
+/// Leads back to the application with the code. `anew`: what the person is shown if he may no longer consent like this, because
+/// his session ended, or the device was revoked, while the decision was on its way.
+pub(super) fn answer(
+    state: &AppState,
+    callback: &Callback,
+    granted: Result<(Secret, Option<Secret>), GrantError>,
+    anew: impl FnOnce() -> Response,
+) -> Result<Response, Refused> {
+    let refuse = |error, description| Err(Refused::Application { callback: callback.clone(), error, description });
+    match granted {
+        Ok((code, device)) => {
+            let mut response = see_other(&callback.with(&state.settings.base_url, &[("code", code.reveal())]));
+            if let Some(device) = device {
                 let (settings, age) = (&state.settings, Some(cookies::DEVICE_AGE));
-                cookies::set(response.headers_mut(), settings, cookies::DEVICE, cookie.reveal(), age);
+                cookies::set(response.headers_mut(), settings, cookies::DEVICE, device.reveal(), age);
             }
             Ok(response)
         }
-        // The session ended, or the device was revoked, while the decision was on its way.
-        Err(GrantError::Service(Error::Unauthenticated)) => Ok(see_other(&address(&again, false))),
+        Err(GrantError::Service(Error::Unauthenticated)) => Ok(anew()),
         // The address was taken from the application a moment ago: it is nowhere to send anything.
         Err(GrantError::InvalidGrant(_)) => Err(Refused::Page("The address of the answer is no longer registered.")),
-        Err(GrantError::InvalidScope) => Err(Refused::Application {
-            callback,
-            error: "invalid_scope",
-            description: "the scope is wider than what the application may ask for",
-        }),
-        Err(GrantError::UnauthorizedClient(description)) => {
-            Err(Refused::Application { callback, error: "unauthorized_client", description })
+        Err(GrantError::InvalidScope) => {
+            refuse("invalid_scope", "the scope is wider than what the application may ask for")
         }
+        Err(GrantError::UnauthorizedClient(description)) => refuse("unauthorized_client", description),
         Err(GrantError::Service(error)) => Err(error.into()),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn callbacks() {
-        for (uri, expect) in [
-            ("https://a.example/cb", "https://a.example/cb?code=x+%26y&state=s&iss=https%3A%2F%2Fi"),
-            ("https://a.example/cb?", "https://a.example/cb?code=x+%26y&state=s&iss=https%3A%2F%2Fi"),
-            ("https://a.example/cb?own=1", "https://a.example/cb?own=1&code=x+%26y&state=s&iss=https%3A%2F%2Fi"),
-            ("com.example:/cb", "com.example:/cb?code=x+%26y&state=s&iss=https%3A%2F%2Fi"),
-        ] {
-            let callback = Callback { redirect_uri: uri.to_owned(), state: Some("s".to_owned()) };
-            assert_eq!(callback.with("https://i", &[("code", "x &y")]), expect);
+/// The answer to a request that may not be put before a person.
+pub(super) fn refuse(refused: Refused, issuer: &str) -> Response {
+    match refused {
+        Refused::Page(text) => problem(StatusCode::BAD_REQUEST, "The application's request is wrong", text),
+        Refused::Application { callback, error, description } => {
+            see_other(&callback.with(issuer, &[("error", error), ("error_description", description)]))
         }
+        Refused::Failed(error) => failed(error),
     }
+}
+
+/// The path of the same request.
+fn path(asked: &AuthorizationRequest) -> String {
+    format!("{PATH}?{}", asked.query())
 }

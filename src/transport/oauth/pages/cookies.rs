@@ -1,4 +1,5 @@
-//! The three cookies: the session (Odoo's own name for it), the device, and what a form is tied to before there is a session.
+//! The four cookies: the session (Odoo's own name for it), the device, what a form is tied to before there is a session, and
+//! what an answer is tied to that comes by way of Odoo.
 
 use std::time::Duration;
 
@@ -12,6 +13,17 @@ pub const SESSION: &str = "session_id";
 pub const DEVICE: &str = "orest_device";
 /// Ties the sign-in form to this browser.
 pub const FORM: &str = "orest_form";
+
+/// Ties what comes back from the paired Odoo to the browser that was sent there. Under https browsers take the prefix for an
+/// order: nobody who can write cookies for a neighbouring host can plant one of his own.
+pub fn browser(settings: &Settings) -> &'static str {
+    if settings.is_https() { "__Host-orest_browser" } else { "orest_browser" }
+}
+
+/// Whether this is the value of a cookie as we make them.
+pub fn is_random(value: &str) -> bool {
+    value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
 
 /// How long a device is told again.
 pub const DEVICE_AGE: Duration = Duration::from_secs(365 * 24 * 3600);

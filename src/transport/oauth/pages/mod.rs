@@ -4,6 +4,7 @@ pub mod authorize;
 pub mod cookies;
 pub mod csrf;
 pub mod logo;
+pub mod odoo;
 pub mod page;
 pub mod sign_in;
 pub mod user_agent;
@@ -17,8 +18,10 @@ use super::Shared;
 /// `/oauth2/authorize`, `/web/login`, and what they show.
 pub fn router() -> Router<Shared> {
     Router::new()
-        .route("/oauth2/authorize", get(authorize::show).post(authorize::decide))
+        .route(authorize::PATH, get(authorize::show).post(authorize::decide))
         .route("/web/login", get(sign_in::show).post(sign_in::sign_in))
+        .route(odoo::SIGN_IN, get(odoo::sign_in))
+        .route(odoo::TICKET, get(odoo::ticket))
         .route("/oauth2/sign-out", post(sign_in::sign_out))
         .route("/oauth2/logo/{client_id}", get(logo::logo))
         .route("/oauth2/style.css", get(style))

@@ -10,7 +10,8 @@ use super::super::error::OAuthError;
 use super::super::form::{Form, Params};
 use super::csrf::{self, Purpose};
 use super::page::{failed, page, problem, see_other};
-use super::{cookies, user_agent};
+use super::{authorize, cookies, odoo, user_agent};
+use crate::domain::local_path::local_path;
 use crate::limits;
 use crate::service::Error;
 use crate::service::sign_in::Session;
@@ -46,16 +47,20 @@ pub fn address(target: &str, again: bool) -> String {
 pub async fn show(State(state): State<Shared>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let Ok(params) = Params::parse(query.unwrap_or_default().as_bytes()) else { return unreadable() };
     let target = params.get("redirect").and_then(local_path);
+    let again = params.get("prompt") == Some("login");
+    if let Some(target) = target.filter(|target| asks_in_odoo(&state, target)) {
+        return see_other(target);
+    }
     let current = match signed_in(&state, &headers).await {
         Ok(current) => current,
         Err(error) => return failed(error),
     };
     match current {
-        Some((session, sid)) if params.get("prompt") != Some("login") => match target {
+        Some((session, sid)) if !again => match target {
             Some(target) => see_other(target),
             None => welcome(&session, sid),
         },
-        _ => form(&state, &headers, target, None, None),
+        _ => form(&state, &headers, target, again, None, None),
     }
 }
 
@@ -68,17 +73,21 @@ pub async fn sign_in(
 ) -> Response {
     let Ok(Form(params)) = form_sent else { return unreadable() };
     let target = params.get("redirect").and_then(local_path);
+    if target.is_some_and(|target| asks_in_odoo(&state, target)) {
+        return stale();
+    }
     let Some(cookie) = cookies::get(&headers, cookies::FORM) else {
-        return form(&state, &headers, target, params.get("login"), Some(STALE));
+        return form(&state, &headers, target, false, params.get("login"), Some(STALE));
     };
     if !csrf::is_ours(&state.settings, &headers, Purpose::SignIn, cookie, params.get("csrf_token")) {
-        return form(&state, &headers, target, params.get("login"), Some(STALE));
+        return form(&state, &headers, target, false, params.get("login"), Some(STALE));
     }
     let (Some(login), Some(password)) = (params.get("login"), params.get("password")) else {
         return form(
             &state,
             &headers,
             target,
+            false,
             params.get("login"),
             Some((StatusCode::BAD_REQUEST, "Enter your login and your password.")),
         );
@@ -98,7 +107,7 @@ pub async fn sign_in(
         Ok(opened) => opened,
         Err(Error::Unauthenticated) => {
             let alert = (StatusCode::FORBIDDEN, "Wrong login or password.");
-            return form(&state, &headers, target, params.get("login"), Some(alert));
+            return form(&state, &headers, target, false, params.get("login"), Some(alert));
         }
         Err(error) => return failed(error),
     };
@@ -119,7 +128,7 @@ pub async fn sign_out(
     form_sent: Result<Form, OAuthError>,
 ) -> Response {
     let Ok(Form(params)) = form_sent else { return unreadable() };
-    let target = params.get("redirect").and_then(local_path).unwrap_or(PATH);
+    let target = params.get("redirect").and_then(local_path).filter(|target| !asks_in_odoo(&state, target));
     if let Some(sid) = cookies::get(&headers, cookies::SESSION) {
         if !csrf::is_ours(&state.settings, &headers, Purpose::SignOut, sid, params.get("csrf_token")) {
             return stale();
@@ -128,13 +137,19 @@ pub async fn sign_out(
             return failed(error);
         }
     }
-    let mut response = see_other(target);
+    let mut response = see_other(target.unwrap_or(PATH));
     cookies::remove(response.headers_mut(), &state.settings, cookies::SESSION);
     response
 }
 
 const STALE: (StatusCode, &str) =
     (StatusCode::FORBIDDEN, "This form was too old, or cookies are off. Please try again.");
+
+/// Whether this path leads on to the paired Odoo. What a form leads to may not: browsers would stop there without a word
+/// (`docs/adr/0009`). Only a page from before the pairing has such a form.
+fn asks_in_odoo(state: &AppState, target: &str) -> bool {
+    state.service.pairing().is_some() && target.split('?').next() == Some(authorize::PATH)
+}
 
 /// A form that does not come from our own page.
 pub fn stale() -> Response {
@@ -151,14 +166,28 @@ fn form(
     state: &AppState,
     headers: &HeaderMap,
     target: Option<&str>,
+    again: bool,
     login: Option<&str>,
     alert: Option<(StatusCode, &str)>,
 ) -> Response {
     // A cookie that is there is kept: the same page may be open in two tabs.
-    let known = cookies::get(headers, cookies::FORM).filter(|value| is_own_form_cookie(value));
+    let known = cookies::get(headers, cookies::FORM).filter(|value| cookies::is_random(value));
     let fresh = known.is_none().then(|| state.service.random_secret());
     let cookie = known.or(fresh.as_ref().map(|secret| secret.reveal())).unwrap_or_default();
     let status = alert.map_or(StatusCode::OK, |(status, _)| status);
+    let fields = html! {
+        form method="post" action=(PATH) {
+            input type="hidden" name="csrf_token" value=(csrf::token(Purpose::SignIn, cookie));
+            @if let Some(target) = target { input type="hidden" name="redirect" value=(target); }
+            label for="login" { "Login" }
+            input id="login" name="login" type="text" value=[login] required autofocus[login.is_none()]
+                autocomplete="username" autocapitalize="none" spellcheck="false";
+            label for="password" { "Password" }
+            input id="password" name="password" type="password" required autofocus[login.is_some()]
+                autocomplete="current-password";
+            div.buttons { button.main type="submit" { "Sign in" } }
+        }
+    };
     let mut response = page(
         status,
         "Sign in",
@@ -166,16 +195,16 @@ fn form(
         &html! {
             h1 { "Sign in" }
             @if let Some((_, text)) = alert { p.alert role="alert" { (text) } }
-            form method="post" action=(PATH) {
-                input type="hidden" name="csrf_token" value=(csrf::token(Purpose::SignIn, cookie));
-                @if let Some(target) = target { input type="hidden" name="redirect" value=(target); }
-                label for="login" { "Login" }
-                input id="login" name="login" type="text" value=[login] required autofocus[login.is_none()]
-                    autocomplete="username" autocapitalize="none" spellcheck="false";
-                label for="password" { "Password" }
-                input id="password" name="password" type="password" required autofocus[login.is_some()]
-                    autocomplete="current-password";
-                div.buttons { button.main type="submit" { "Sign in" } }
+            @if state.service.pairing().is_some() {
+                p { "With your account in Odoo:" }
+                div.buttons { a.button.main href=(odoo_address(target, again)) { "Sign in with Odoo" } }
+                details open[alert.is_some()] {
+                    summary { "With a password of this service" }
+                    p.soft { "For when Odoo is away." }
+                    (fields)
+                }
+            } @else {
+                (fields)
             }
         },
     );
@@ -185,8 +214,16 @@ fn form(
     response
 }
 
-fn is_own_form_cookie(value: &str) -> bool {
-    value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Where signing in with Odoo begins, leading to `target` afterwards.
+fn odoo_address(target: Option<&str>, again: bool) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if again {
+        query.append_pair("prompt", "login");
+    }
+    if let Some(target) = target {
+        query.append_pair("redirect", target);
+    }
+    format!("{}?{}", odoo::SIGN_IN, query.finish()).trim_end_matches('?').to_owned()
 }
 
 fn welcome(session: &Session, sid: &str) -> Response {
@@ -209,56 +246,6 @@ pub fn sign_out_form(sid: &str, target: &str, label: &str) -> maud::Markup {
             input type="hidden" name="csrf_token" value=(csrf::token(Purpose::SignOut, sid));
             input type="hidden" name="redirect" value=(target);
             button.link type="submit" { (label) }
-        }
-    }
-}
-
-/// The text, if it is a path on this server and nothing that a browser could take for another one.
-fn local_path(text: &str) -> Option<&str> {
-    let mut bytes = text.bytes();
-    let starts_here = bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'));
-    let plain = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte) && byte != b'\\');
-    (starts_here && plain).then_some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn local_paths() {
-        for good in ["/", "/web/login", "/oauth2/authorize?client_id=a&state=%2F%2Fevil.example", "/a//b"] {
-            assert_eq!(local_path(good), Some(good));
-        }
-        for bad in [
-            "",
-            "evil.example",
-            "https://evil.example/",
-            "//evil.example",
-            "/\\evil.example",
-            "\\\\evil.example",
-            "/\t/evil.example",
-            "/\n/evil.example",
-            " /a",
-            "/a\r\nSet-Cookie: x",
-            "/a\\b",
-            "javascript:alert(1)",
-            "/é",
-        ] {
-            assert_eq!(local_path(bad), None, "{bad:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_local_path_never_leaves(text in r"[/\\:@.a\t\n%?# ]{0,12}") {
-            let here = url::Url::parse("https://here.example/deep/page").expect("an address");
-            if let Some(path) = local_path(&text) {
-                let there = here.join(path).expect("a path");
-                prop_assert_eq!(there.origin(), here.origin());
-            }
         }
     }
 }

@@ -1,0 +1,109 @@
+//! What the module in the paired Odoo asks and tells of the people whose browsers come to it (`docs/adr/0010`).
+
+use serde_json::{Value, json};
+
+use super::pairing::{method, text, wrong};
+use crate::domain::ids::UserId;
+use crate::domain::ticket::Purpose;
+use crate::orm::call::{Answer, Arguments, Env, Method, Param};
+use crate::orm::error::OdooError;
+use crate::orm::field::Model;
+use crate::service::authorize::Refused;
+use crate::service::tickets::{Brought, What};
+
+/// The methods of this file.
+pub const METHODS: &[Method] = &[
+    method(
+        "describe_request",
+        &[Param::required("query"), Param::required("user_id")],
+        describe_request,
+        "Says what to put before the user whose browser came with this query string, or where to send it instead.",
+    ),
+    method(
+        "approve_request",
+        &[Param::required("query"), Param::required("user_id"), Param::optional("purpose", "false")],
+        approve_request,
+        "The user said yes, or signs in: gives the address to which his browser must be sent. With a purpose, only for that.",
+    ),
+];
+
+/// The user whom Odoo names, who must be known here.
+async fn user(env: &Env<'_>, value: &Value) -> Result<UserId, OdooError> {
+    let id = value.as_i64().map(UserId);
+    let id = id.ok_or_else(|| wrong("user_id", "the id of a user"))?;
+    match env.orm.service.acting(id).await {
+        Ok(Some(_)) => Ok(id),
+        Ok(None) => Err(OdooError::unknown_user(id.0)),
+        Err(error) => Err(env.refused(error)),
+    }
+}
+
+/// What the browser came with; `Err(Ok(…))`: the answer, if the application must be told of an error.
+async fn brought(env: &Env<'_>, query: &Value) -> Result<Brought, Result<Value, OdooError>> {
+    let query = text(query, "query").map_err(Err)?;
+    let brought = env.orm.service.read_brought(&env.caller.context, query).await;
+    brought.map_err(|refused| match refused {
+        Refused::Page(message) => Err(OdooError::user(format!("The application's request is wrong. {message}"))),
+        Refused::Application { callback, error, description } => {
+            let answer = [("error", error), ("error_description", description)];
+            Ok(json!({"redirect": callback.with(&env.orm.base_url, &answer)}))
+        }
+        Refused::Failed(error) => Err(env.refused(error)),
+    })
+}
+
+fn describe_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments) -> Answer<'a> {
+    Box::pin(async move {
+        let brought = match brought(env, arguments.get("query")).await {
+            Ok(brought) => brought,
+            Err(answer) => return answer,
+        };
+        user(env, arguments.get("user_id")).await?;
+        let base_url = &env.orm.base_url;
+        let request = match brought.what {
+            What::SignIn(_) => return Ok(json!({"purpose": Purpose::SignIn.as_str()})),
+            What::Consent(request) => request,
+        };
+        let client_id = &request.application.client_id;
+        let logo = env.orm.service.logo(client_id).await.map_err(|error| env.refused(error))?;
+        let logo = logo.map(|_| format!("{base_url}{}", logo_path(client_id)));
+        let denied = [("error", "access_denied"), ("error_description", "the person said no")];
+        Ok(json!({
+            "purpose": Purpose::Consent.as_str(),
+            "application": request.application.name,
+            "client_id": client_id,
+            "logo": logo.map_or(Value::Bool(false), Value::String),
+            "scopes": request.scope.iter().collect::<Vec<_>>(),
+            "target": request.target(),
+            "deny": request.callback().with(base_url, &denied),
+        }))
+    })
+}
+
+fn approve_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments) -> Answer<'a> {
+    Box::pin(async move {
+        let brought = match brought(env, arguments.get("query")).await {
+            Ok(brought) => brought,
+            Err(answer) => return answer,
+        };
+        let user = user(env, arguments.get("user_id")).await?;
+        let purpose = match brought.what {
+            What::SignIn(_) => Purpose::SignIn,
+            What::Consent(_) => Purpose::Consent,
+        };
+        match arguments.get("purpose") {
+            Value::Null | Value::Bool(false) => {}
+            meant if meant.as_str() == Some(purpose.as_str()) => {}
+            _ => return Err(OdooError::user("The request is for another purpose. Go back and start again.")),
+        }
+        let ticket = env.orm.service.approve(&env.caller.context, user, brought).await;
+        let ticket = ticket.map_err(|error| env.refused(error))?;
+        Ok(json!({"redirect": format!("{}/oauth2/ticket?ticket={}", env.orm.base_url, ticket.reveal())}))
+    })
+}
+
+/// Where the logo of an application is.
+fn logo_path(client_id: &str) -> String {
+    let encoded: String = url::form_urlencoded::byte_serialize(client_id.as_bytes()).collect();
+    format!("/oauth2/logo/{}", encoded.replace('+', "%20"))
+}
