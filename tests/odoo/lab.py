@@ -35,7 +35,12 @@ MODULE = "orest"
 LAYOUT = "1"
 BASE = "base"
 # People who were there before the module came. Their passwords are their logins.
-USERS = {"alice": "Alice Ahrens", "bob": "Bob Baumann", "carol": "Carol Castro", "dave": "Dave Dubois"}
+USERS = {
+    "alice": "Alice Ahrens", "bob": "Bob Baumann", "carol": "Carol Castro", "dave": "Dave Dubois", "erin": "Erin Eriksen",
+    "frank": "Frank Fischer", "grace": "Grace Greco", "heidi": "Heidi Horvat", "ivan": "Ivan Ivanov", "judy": "Judy Jansen",
+    "kim": "Kim Kowalski", "leo": "Leo Lindqvist", "mallory": "Mallory Meier", "nina": "Nina Novak", "oscar": "Oscar Olsen",
+    "peggy": "Peggy Popescu", "quentin": "Quentin Quist", "rita": "Rita Rossi", "sybil": "Sybil Schmid", "trent": "Trent Tanaka",
+}
 MAKE_USERS = f"""
 for login, name in {USERS!r}.items():
     env['res.users'].create({{'login': login, 'name': name, 'password': login, 'email': login + '@example.com', 'tz': 'Europe/Berlin'}})
@@ -114,8 +119,8 @@ class Lab:
 class Trial:
     """A service of its own and an Odoo of its own that are paired. Nothing is shared with other trials."""
 
-    def __init__(self, lab, name, modules=(MODULE,), addons=(), options=None):
-        self.lab, self.name, self.modules, self.addons, self.options = lab, name, modules, addons, options or {}
+    def __init__(self, lab, name, modules=(MODULE,), addons=(), options=None, demo=False):
+        self.lab, self.name, self.modules, self.addons, self.options, self.demo = lab, name, modules, addons, options or {}, demo
         self.folder = lab.folder / name
         self.service = self.odoo = self.credential = self.admin_password = None
 
@@ -138,9 +143,9 @@ class Trial:
     def __enter__(self):
         self.folder.mkdir(mode=0o700)
         try:
-            self.admin_password = secrets.token_hex(16)
+            self.admin_password = "admin" if self.demo else secrets.token_hex(16)
             self.service = Server(self.lab.binary, self.folder / "service")
-            self.service.start(admin_password=self.admin_password)
+            self.service.start(demo=self.demo, admin_password=None if self.demo else self.admin_password)
             addons = self.folder / "addons"
             self.orest("odoo-module", "--series", SERIES, "--output", addons)
             self.odoo = odoo14.Odoo(self.lab.root, self.lab.cluster, self.folder / "odoo", [addons, *self.addons])
@@ -222,11 +227,11 @@ def main():
         print(f"[{time.monotonic() - started:5.1f}s] {text}", flush=True)
 
     try:
-        with Lab(options.binary, options.cache, Path(options.cache) / "logs", say) as lab, Trial(lab, "by_hand") as trial:
+        with Lab(options.binary, options.cache, Path(options.cache) / "logs", say) as lab, Trial(lab, "by_hand", demo=True) as trial:
             say("installing the module")
             trial.install()
             trial.start()
-            say(f"Odoo:    {trial.odoo.url}  sign in as admin/admin, {', '.join(f'{login}/{login}' for login in USERS)}")
+            say(f"Odoo:    {trial.odoo.url}  sign in as admin/admin, {', '.join(f'{login}/{login}' for login in list(USERS)[:4])} …")
             say(f"service: {trial.service.url}  admin/{trial.admin_password}, data in {trial.service.data_dir}")
             say(f"module:  {trial.folder / 'addons' / MODULE}; logs in {lab.logs}; Ctrl-C ends all of it")
             while trial.odoo.process.is_running():

@@ -16,6 +16,7 @@ from pathlib import Path
 import browser_tests
 import lint
 import module_tests
+import parity
 from lab import Lab, on_terminate
 from packages import Unavailable
 from processes import Ended
@@ -25,6 +26,7 @@ PARTS = {
     "lint": lint.run,
     "module": module_tests.run,
     "browser": browser_tests.run,
+    "parity": parity.run,
 }
 # Not run unless it is named.
 ONLY_NAMED = set()

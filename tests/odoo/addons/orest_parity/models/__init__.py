@@ -1,0 +1,2 @@
+from . import twins
+from . import res_users
