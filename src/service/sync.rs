@@ -78,7 +78,7 @@ impl Service {
             found = None;
         }
         if found.as_ref().is_none_or(|own| own.login != user.login) {
-            self.make_room_in(tx, user)?;
+            synced.revoked += self.make_room_in(tx, context, user)?;
         }
         self.user_changed_in(tx, user.id);
         let Some(own) = found else {
@@ -102,11 +102,17 @@ impl Service {
         Ok(())
     }
 
-    /// Whoever has this login here still, Odoo has renamed him, or has him no more: until that comes he gets another one.
-    fn make_room_in(&self, tx: &mut Tx<'_>, user: &OdooUser) -> Result<(), Error> {
+    /// Whoever has this login here still, Odoo has renamed him, or has him no more: until that comes he gets another one. A
+    /// user of the service's own is not the one of his number in Odoo, since the one of his login has another number; says how
+    /// much was revoked with him.
+    fn make_room_in(&self, tx: &mut Tx<'_>, context: &Context, user: &OdooUser) -> Result<u64, Error> {
         let Some(holder) = users::find_id_by_login(tx.connection, &user.login)?.filter(|id| *id != user.id) else {
-            return Ok(());
+            return Ok(0);
         };
+        let own = pairing::find_user(tx.connection, holder)?.is_some_and(|holder| holder.password_version.is_none());
+        if own && holder != SUPERUSER {
+            return self.delete_user_in(tx, context, holder);
+        }
         let mut until_then = format!("{}#{holder}", user.login);
         while users::find_id_by_login(tx.connection, &until_then)?.is_some() {
             until_then.push('#');
@@ -114,7 +120,7 @@ impl Service {
         users::set_login(tx.connection, holder, &until_then)?;
         sessions::delete_of(tx.connection, holder)?;
         self.user_changed_in(tx, holder);
-        Ok(())
+        Ok(0)
     }
 
     /// Deletes the users that Odoo doesn't have, after what acts for them has been revoked for good.

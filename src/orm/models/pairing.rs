@@ -1,6 +1,7 @@
 //! `orest.pairing`: what the module in the paired Odoo calls. It has methods and no records.
 
-use crate::orm::field::{Model, Storage};
+use crate::domain::user::Group;
+use crate::orm::field::{Access, Model, Storage};
 
 /// The pairing with an Odoo. Its methods are for the pairing's credential alone.
 pub const PAIRING: Model = Model {
@@ -11,7 +12,7 @@ pub const PAIRING: Model = Model {
     rec_name: "display_name",
     storage: Storage::Memory(|_| Vec::new()),
     own_fields: &[],
-    access: &[],
+    access: &[Access::read(Group::System)],
     rules: &[],
     unique: &[],
 };

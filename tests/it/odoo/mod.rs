@@ -6,5 +6,6 @@ mod hostile;
 mod json2;
 mod paired;
 mod sessions;
+mod sync;
 mod throttle;
 mod unavailable;

@@ -6,20 +6,20 @@ use crate::support::TestService;
 use crate::support::http::{Answer, TestServer};
 
 /// A paired service, and its credential.
-struct Paired {
-    server: TestServer,
-    bearer: String,
+pub(super) struct Paired {
+    pub server: TestServer,
+    pub bearer: String,
 }
 
 impl Paired {
-    async fn over(test: TestService) -> Self {
+    pub async fn over(test: TestService) -> Self {
         let credential = test.service.pair_with("https://odoo.example.com/").await.unwrap();
         let bearer = format!("Bearer {}", credential.reveal());
         Self { server: TestServer::over(test), bearer }
     }
 
     /// A call with the credential; `headers` beside it.
-    async fn call(&self, target: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub async fn call(&self, target: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let mut all = vec![("authorization", self.bearer.as_str())];
         all.extend_from_slice(headers);
         self.server.post(&format!("/json/2/{target}"), &all, body).await
@@ -31,7 +31,7 @@ impl Paired {
 }
 
 /// Status, exception, message.
-fn refusal(answer: &Answer) -> (u16, String, String) {
+pub(super) fn refusal(answer: &Answer) -> (u16, String, String) {
     let body = answer.json();
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     (answer.status.as_u16(), text("name"), text("message"))
@@ -99,8 +99,6 @@ async fn who_acts() {
     let paired = Paired::over(TestService::new().await).await;
     let test = &paired.server.test;
     let (bob, portia, erna) = (test.uid("bob"), test.uid("portia"), test.uid("erna"));
-    let admin = test.context("admin");
-    let _ = admin;
     let id = erna.0;
     let disabled = test.store.write(move |tx| {
         let off = [("active", orest::store::records::SqlValue::Bool(false))];
