@@ -1,3 +1,4 @@
+from . import ir_rule
 from . import orest_service
 from . import orest_remote
 from . import orest_application
