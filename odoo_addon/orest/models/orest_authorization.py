@@ -54,7 +54,7 @@ class OrestAuthorization(models.Model):
     generation = fields.Integer(readonly=True, help="How often its refresh token was exchanged.")
     revoked_at = fields.Datetime("Revoked on", readonly=True, help="When it was taken back.")
     revoked_by = fields.Many2one(
-        "res.users", readonly=True, help="Who took it back; empty: the service itself, or its application."
+        "res.users", "Revoked by", readonly=True, help="Who took it back; empty: the service itself, or its application."
     )
     revocation_id = fields.Many2one("orest.revocation", readonly=True, help="The act that took it back.")
     code_ids = fields.One2many(

@@ -38,7 +38,26 @@ class OrestRevocation(models.Model):
     )
     user_login = fields.Char("Login", readonly=True, help="His login at that time, or the client_id.")
     ip_address = fields.Char("IP Address", readonly=True, groups="orest.group_orest_admin", help="From where.")
-    channel = fields.Char("Door", readonly=True, help="Through which door.")
+    channel = fields.Selection(
+        [
+            ("rpc", "Button or RPC"),
+            ("unlink", "Waste bin"),
+            ("server_action", "Action menu"),
+            ("orest_rpc", "oREST RPC"),
+            ("oauth_revoke", "The application itself"),
+            ("refresh_reuse", "Refresh token shown twice"),
+            ("code_reuse", "Authorization code shown twice"),
+            ("password_change", "Password change"),
+            ("user_disable", "User disabled"),
+            ("user_delete", "User deleted"),
+            ("application_delete", "Application deleted"),
+            ("device_revoke", "Device revoked"),
+            ("command_line", "Command line"),
+        ],
+        "Door",
+        readonly=True,
+        help="Through which door.",
+    )
     initiating_entity = fields.Selection(
         [("admin", "Administrator"), ("user", "User"), ("policy", "Policy"), ("system", "System")],
         "Initiated by",
@@ -54,7 +73,7 @@ class OrestRevocation(models.Model):
     revoked = fields.Integer(
         readonly=True, help="How many of these it revoked; for an undo, made live again."
     )
-    already_revoked = fields.Integer(readonly=True, help="How many of these were revoked before.")
+    already_revoked = fields.Integer("Already revoked", readonly=True, help="How many of these were revoked before.")
     authorization_ids = fields.One2many(
         "orest.authorization",
         "revocation_id",
