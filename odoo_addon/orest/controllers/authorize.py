@@ -29,9 +29,10 @@ class Authorize(http.Controller):
             return self._sign_in_anew(parameters)
         try:
             if ("purpose", "sign_in") in parameters:
-                return self._go_on(self._ask("approve_request", query))
+                # The service refuses it if it reads the query as a consent, for which the person must have been asked.
+                return self._go_on(self._ask("approve_request", query, purpose="sign_in"))
             if request.httprequest.method == "POST" and answer == "allow":
-                return self._go_on(self._ask("approve_request", query))
+                return self._go_on(self._ask("approve_request", query, purpose="consent"))
             described = self._ask("describe_request", query)
         except ServiceError as error:
             return self._page("orest.authorize_refused", {"reason": error.args[0]}, 503)
@@ -55,10 +56,10 @@ class Authorize(http.Controller):
         )
 
     @staticmethod
-    def _ask(method, query):
+    def _ask(method, query, **arguments):
         """Ask the service, as nobody: who is signed in here is part of the question."""
         service = request.env["orest.service"].sudo()
-        return service._call("orest.pairing", method, as_user=False, query=query, user_id=request.env.uid)
+        return service._call("orest.pairing", method, as_user=False, query=query, user_id=request.env.uid, **arguments)
 
     @staticmethod
     def _prompts(parameters):

@@ -6,6 +6,7 @@ mod flows;
 mod legacy;
 mod pages;
 mod stale;
+mod tickets;
 
 use axum::Router;
 use axum::body::Body;
