@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Place, start};
 use crate::config::Layer;
+use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::service::pairing::Pairing;
 
@@ -12,8 +13,7 @@ use crate::service::pairing::Pairing;
 pub struct Pair {
     #[command(flatten)]
     place: Place,
-    /// Pair with the Odoo at this address, where browsers reach it; prints the credential for its settings, once. A
-    /// credential from before is dead then
+    /// Pair with the Odoo at this address, where browsers reach it; prints the credential for its settings, once
     #[arg(long, value_name = "URL", conflicts_with = "remove")]
     odoo_url: Option<String>,
     /// End the pairing: the credential is dead, and users are kept here again
@@ -24,20 +24,20 @@ pub struct Pair {
 impl Pair {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let config = self.place.config(Layer::default())?;
+        // A new database would be paired, and the server at another one would know nothing of it.
+        if config.database.identity().is_none() {
+            anyhow::bail!(
+                "there is no database in {}: run this where `orest serve` runs, with the same settings",
+                config.data_dir.display()
+            );
+        }
         let app = start(&config).await?;
         if self.remove {
             let there_was = app.service.unpair().await?;
             println!("{}", if there_was { "The pairing is ended." } else { "There was no pairing." });
         } else if let Some(url) = self.odoo_url {
             let credential = app.service.pair_with(&url).await?;
-            let pairing = app.service.pairing().ok_or_else(|| anyhow::anyhow!("the pairing was removed meanwhile"))?;
-            println!("Paired with {}. In Odoo: Settings > General Settings > oREST", pairing.odoo_url);
-            println!("  service address  {}", config.base_url.as_deref().unwrap_or("as Odoo reaches this service"));
-            println!("  credential       {}   (shown this once)", credential.reveal());
-            println!(
-                "Whoever has the credential can do here what Odoo's administrators can: keep it as you keep their passwords."
-            );
-            println!("A running server takes it up within two seconds.");
+            print_credential(&url, config.base_url.as_deref(), &credential);
         } else {
             match app.service.pairing() {
                 Some(pairing) => show(&pairing),
@@ -45,6 +45,21 @@ impl Pair {
             }
         }
         Ok(())
+    }
+}
+
+fn print_credential(odoo_url: &str, base_url: Option<&str>, credential: &Secret) {
+    println!("Paired with {odoo_url}. In Odoo, under Settings > General Settings > oREST, enter:");
+    println!("  Service address  {}", base_url.unwrap_or("the address at which Odoo and browsers reach this service"));
+    println!("  Credential       {}   (shown this once)", credential.reveal());
+    println!(
+        "Whoever has it can do here what Odoo's administrators can, in anybody's name: keep it as you keep their passwords."
+    );
+    println!("A running server takes it up within two seconds. A credential from before is dead then.");
+    if odoo_url.starts_with("http:") {
+        println!(
+            "That address is not https: between Odoo and anything but this machine, whoever listens can take what is sent."
+        );
     }
 }
 

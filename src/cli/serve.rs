@@ -102,6 +102,10 @@ impl Serve {
         }
         if let Some(demo) = &demo {
             print_demo(demo, &base_url);
+            if app.service.pairing().is_none() {
+                let folder = config.data_dir.display();
+                println!("\nTry it with an Odoo: orest pair --data-dir {folder} --odoo-url http://localhost:8069");
+            }
         } else if self.demo {
             println!("  The database is not a demo's: nothing was added to it.");
         }

@@ -218,6 +218,54 @@ fn a_key_is_rotated_while_serving() {
 }
 
 #[test]
+fn an_odoo_is_paired_while_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let pair = |arguments: &[&str]| orest(&data).arg("pair").args(arguments).output().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = pair(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(failure(&pair(&["--odoo-url", "https://odoo.example.com"])).contains("there is no database in"));
+    assert!(!data.exists(), "nothing was made");
+    let server = Server::start(orest(&data).arg("serve"));
+    assert!(said(&[]).starts_with("Not paired."));
+    assert!(failure(&pair(&["--odoo-url", "odoo.example.com"])).contains("must look like https://odoo.example.com"));
+    let printed = said(&["--odoo-url", "https://odoo.example.com"]);
+    let credential = printed.split_whitespace().find(|word| word.len() == 40).expect("a credential");
+    let status = || {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        write!(
+            stream,
+            "POST /oauth2/introspect HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {credential}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\nConnection: close\r\n\r\ntoken=x",
+            server.address
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).expect("a status").to_owned()
+    };
+    let wait_for = |expect: &str| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while status() != expect {
+            assert!(std::time::Instant::now() < deadline, "the server did not notice");
+        }
+    };
+    wait_for("200");
+    let shown = said(&[]);
+    assert!(shown.contains("https://odoo.example.com") && !shown.contains(credential), "{shown}");
+    assert_eq!(said(&["--remove"]), "The pairing is ended.\n");
+    wait_for("401");
+    assert_eq!(said(&["--remove"]), "There was no pairing.\n");
+    said(&["--odoo-url", "https://odoo.example.com"]);
+    drop(server);
+    let server = Server::start(orest(&data).arg("serve"));
+    assert!(server.printed.contains("paired    with https://odoo.example.com,"), "{}", server.printed);
+}
+
+#[test]
 fn what_can_not_be_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
