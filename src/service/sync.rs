@@ -123,7 +123,8 @@ impl Service {
         Ok(0)
     }
 
-    /// Deletes the users that Odoo doesn't have, after what acts for them has been revoked for good.
+    /// Deletes the users that Odoo doesn't have, after what acts for them has been revoked for good. One by one, since at scale
+    /// each takes its time and others want to write too; who calls again finishes what was cut short.
     ///
     /// # Errors
     /// [`Error::Forbidden`] to any caller but the paired Odoo; [`Error::Conflict`] if none of these users is an administrator
@@ -131,23 +132,30 @@ impl Service {
     pub async fn keep_users(&self, context: &Context, ids: Vec<i64>) -> Result<Synced, Error> {
         check_from_odoo(context)?;
         let keep: HashSet<i64> = ids.into_iter().chain([SUPERUSER.0]).collect();
-        let (service, context, now) = (self.clone(), context.clone(), self.now());
-        self.store
-            .write(move |tx| {
-                let administrators = users::list_acting_in(tx.connection, Group::System)?;
+        let gone = self
+            .store
+            .read(move |connection| {
+                let administrators = users::list_acting_in(connection, Group::System)?;
                 if !administrators.iter().any(|id| *id != SUPERUSER.0 && keep.contains(id)) {
                     return Err(no_administrator());
                 }
-                let mut synced = Synced::default();
-                for id in users::list_ids(tx.connection)?.into_iter().filter(|id| !keep.contains(id)) {
-                    synced.revoked += service.delete_user_in(tx, &context, UserId(id))?;
-                    synced.deleted += 1;
-                }
-                pairing::set_synced(tx.connection, now)?;
-                service.pairing_changed_in(tx)?;
-                Ok(synced)
+                Ok(users::list_ids(connection)?.into_iter().filter(|id| !keep.contains(id)).collect::<Vec<_>>())
             })
-            .await
+            .await?;
+        let mut synced = Synced::default();
+        for id in gone.into_iter().map(UserId) {
+            let (service, context) = (self.clone(), context.clone());
+            synced.revoked += self.store.write(move |tx| service.delete_user_in(tx, &context, id)).await?;
+            synced.deleted += 1;
+        }
+        let (service, now) = (self.clone(), self.now());
+        self.store
+            .write(move |tx| {
+                pairing::set_synced(tx.connection, now)?;
+                service.pairing_changed_in(tx)
+            })
+            .await?;
+        Ok(synced)
     }
 
     /// Deletes a user, after what acts for him has been revoked; says how much that was.

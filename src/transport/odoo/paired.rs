@@ -37,8 +37,10 @@ pub async fn caller(
     model: &str,
 ) -> Result<Caller, OdooError> {
     let module = one(headers, MODULE)?.map(|version| version.chars().take(40).collect::<String>());
-    let noted = state.service.note_pairing_seen(module.as_deref()).await;
-    noted.map_err(|error| OdooError::of_service(&error, 0))?;
+    // Whether the call itself can be done is for the call to find out.
+    if let Err(error) = state.service.note_pairing_seen(module.as_deref()).await {
+        tracing::warn!(%error, "could not note that Odoo has called");
+    }
     let channel = match one(headers, CHANNEL)? {
         None => Channel::Rpc,
         Some(text) => {
