@@ -74,6 +74,9 @@ class ResConfigSettings(models.TransientModel):
         except UserError as error:
             return compat.notification(error.args[0], title=_("No connection"), kind="danger", close=False)
         kind = "warning" if len(sentences) > 1 else "success"
+        typed = (self.orest_service_url or "").strip()
+        if not self.orest_from_file and (self.orest_credential or typed != self.env["orest.service"]._address()):
+            sentences.append(_("Click Save to keep these settings."))
         return compat.notification(" ".join(sentences), title=_("Connected"), kind=kind, close=False)
 
     def _orest_check(self):
