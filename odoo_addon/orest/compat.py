@@ -11,9 +11,10 @@ SERIES = release.version_info[0]
 
 if SERIES >= 17:
     from odoo.tools import SQL
-    from odoo.tools.query import Query
 else:
     SQL = None
+
+if SERIES < 17:
     from odoo.osv.query import Query
 
 if SERIES >= 19:
@@ -92,51 +93,53 @@ def after_commit(env, function):
         env.cr.after("commit", function)
 
 
-if SERIES >= 17:
-
-    class RowsQuery(Query):
-        """A query whose result is known. Rows are brought in only when somebody makes SQL of it."""
-
-        def __init__(self, records, ids):
-            super().__init__(records.env if SERIES >= 18 else records.env.cr, records._table, SQL("(SELECT 1)"))
-            self._records = records
-            self._rows_wanted = True
-            self.set_result_ids(ids)
-
-        @property
-        def from_clause(self):
-            if self._rows_wanted:
-                self._rows_wanted = False
-                rows = self._records._rows_sql(list(self._ids))
-                self._tables[self.table] = SQL("(%s)", rows)
-            return super().from_clause
-
-    def known_query(records, ids):
-        """What `_search` returns when the ids are known."""
-        return RowsQuery(records, ids)
-
-else:
-
-    def known_query(records, ids):
-        """What `_search` returns when the ids are known."""
-        return list(ids)
+def known_query(records, ids):
+    """What `_search` returns when the ids are known."""
+    return records.browse(ids)._as_query() if SERIES >= 17 else list(ids)
 
 
-def rows_sql(env, columns, rows_json):
+class LazyText:
+    """A statement's parameter that is made when the statement is executed, if ever."""
+
+    def __init__(self, make):
+        self._make = make
+        self._connection = None
+
+    def __conform__(self, protocol):
+        return self
+
+    def prepare(self, connection):
+        self._connection = connection
+
+    def getquoted(self):
+        text = adapt(self._make())
+        text.prepare(self._connection)
+        return text.getquoted()
+
+
+def rows_sql(env, columns, make_json):
     """A table expression over rows in JSON.
 
+    Core makes one in many places where nobody executes it: to check the domain of a rule, to tell whether a field can be
+    sorted by. So the rows are made at the last moment.
+
     :param columns: pairs of a column's name and its PostgreSQL type
-    :param rows_json: a list of objects, as JSON text
+    :param make_json: gives a list of objects, as ASCII text
     """
     names = ", ".join('"%s" %s' % column for column in columns)
     if SERIES >= 17:
-        return SQL(
-            "SELECT * FROM jsonb_to_recordset(%%s::jsonb) AS orest_rows(%s)" % names.replace("%", "%%"),
-            rows_json,
-        )
+        # 17.0 wants parentheses of its own.
+        return SQL("(SELECT * FROM jsonb_to_recordset(%%s::jsonb) AS orest_rows(%s))" % names, LazyText(make_json))
     # The text becomes part of a statement that is formatted once more: a percent sign must not be seen there.
-    literal = env.cr.mogrify("%s", [rows_json.replace("%", "\\u0025")]).decode()
+    literal = env.cr.mogrify("%s", [make_json().replace("%", "\\u0025")]).decode()
     return "(SELECT * FROM jsonb_to_recordset(%s::jsonb) AS orest_rows(%s))" % (literal, names)
+
+
+def week_start(env):
+    """The first day of a week in groups, Monday being 0."""
+    if SERIES >= 15:
+        return int(get_lang(env).week_start) - 1
+    return 0
 
 
 def to_text(value):
@@ -209,3 +212,48 @@ def notification(message, title="", kind="success", link=None, close=True):
     if close:
         params["next"] = {"type": "ir.actions.act_window_close"}
     return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+
+def legacy_aggregates(model, names, groupby):
+    """The aggregates of `read_group`'s `fields` until 16.0: what each is called, and what the service is asked."""
+    keys = [spec.partition(":")[0] for spec in groupby]
+    found = {}
+    for spec in names or list(model._fields):
+        name, _colon, function = spec.partition(":")
+        function, _bracket, fname = function.partition("(")
+        fname = fname.rstrip(")") or name
+        field = model._fields.get(fname)
+        if spec in ("__count", "sequence") and field is None or fname in keys:
+            continue
+        if field is None:
+            raise ValueError("Invalid field %r on model %r" % (fname, model._name))
+        if not function:
+            function = field.group_operator if field.store and field.column_type else None
+        if function and fname != "id":
+            found[name] = "%s:%s" % (fname, function)
+    return found
+
+
+def legacy_groups(model, domain, keys, rest, names, rows, lazy, order):
+    """Groups in the form of `_read_group_raw` until 16.0: the rows of PostgreSQL, through the rest of what Odoo does to them."""
+    query = Query(model.env.cr, model._table, "(SELECT 1)")
+    annotated = [model._read_group_process_groupby(spec, query) for spec in keys]
+    by_spec = {key["groupby"]: key for key in annotated}
+    count = "__count"
+    if lazy and (len(annotated) >= 2 or not model.env.context.get("group_by_no_leaf")):
+        count = "%s_count" % (annotated[0]["field"] if annotated else "_")
+    fetched = [
+        dict(zip(keys, values), **{"id": 0, count: numbers[0]}, **dict(zip(names, numbers[1:]))) for values, numbers in rows
+    ]
+    if not annotated:
+        return fetched
+    model._read_group_resolve_many2one_fields(fetched, annotated)
+    data = [{key: model._read_group_prepare_data(key, value, by_spec) for key, value in row.items()} for row in fetched]
+    if model.env.context.get("fill_temporal") and data:
+        data = model._read_group_fill_temporal(data, keys + rest, names, annotated)
+    result = [model._read_group_format_result(row, annotated, keys + rest, domain) for row in data]
+    if lazy:
+        result = model._read_group_fill_results(
+            domain, annotated[0]["field"], rest, names, count, result, read_group_order=order or ",".join(keys)
+        )
+    return result

@@ -7,6 +7,7 @@ from odoo import _, api, fields, models
 from .. import compat
 from ..domain import NotForwarded, forward_domain, forward_order
 from ..exceptions import NotConfigured, ServiceUnavailable, TooManyRows
+from ..groups import Question
 
 _logger = logging.getLogger(__name__)
 
@@ -22,8 +23,8 @@ ROWS_PER_CALL = 5_000
 _stashes = WeakKeyDictionary()
 
 _COLUMN_TYPES = {
-    "integer": "bigint",
-    "many2one": "bigint",
+    "integer": "integer",
+    "many2one": "integer",
     "boolean": "boolean",
     "datetime": "timestamp",
     "binary": "text",
@@ -130,7 +131,7 @@ class OrestRemote(models.AbstractModel):
         except (ServiceUnavailable, NotConfigured):
             if not self._is_silent():
                 raise
-            return 0 if count else compat.known_query(self, [])
+            return 0 if count else self._known_query([])
 
     @api.model
     def _found_here(self, domain):
@@ -164,13 +165,18 @@ class OrestRemote(models.AbstractModel):
             )
             if limit is not None or len(rows) < ROWS_WITH_SEARCH:
                 self._stash(rows)
-                return compat.known_query(self, [row["id"] for row in rows])
+                return self._known_query([row["id"] for row in rows])
         if limit is not None:
             asked["limit"] = limit
         ids = self._orest("search", **asked)
         if not isinstance(ids, list) or not all(type(number) is int for number in ids):
             raise self.env["orest.service"]._nonsense()
-        return compat.known_query(self, ids)
+        return self._known_query(ids)
+
+    @api.model
+    def _known_query(self, ids):
+        """What `_search` returns when the ids are known."""
+        return compat.known_query(self.with_context(orest_narrow=_Narrow(self._name, [["id", "in", ids]])), ids)
 
     @api.model
     def _orest_count(self, domain, limit):
@@ -195,6 +201,71 @@ class OrestRemote(models.AbstractModel):
             if not self._is_silent():
                 raise
             return 0
+
+    # -- groups -----------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _orest_groups(self, domain, groupby, aggregates, offset, limit, order):
+        """Pairs of keys and aggregates, as PostgreSQL would give them.
+
+        :raise NotForwarded: the service can't be asked that
+        """
+        compat.check_access(self.browse(), "read")
+        question = Question(self, groupby, aggregates, order)
+        context = self._orest_context()
+
+        def ask(domain, by, aggregates, order, offset, limit):
+            return self._orest(
+                "formatted_read_group",
+                domain=domain,
+                groupby=by,
+                aggregates=aggregates,
+                order=order,
+                offset=offset,
+                limit=limit,
+                context=context,
+            )
+
+        return question.rows(ask, self._forwarded(compat.domain_list(domain)), offset or 0, limit or None)
+
+    @api.model
+    def _read_group(self, domain, groupby=(), aggregates=(), having=(), offset=0, limit=None, order=None):
+        """From 17.0, below all other groupings."""
+        if having:
+            return super()._read_group(domain, groupby, aggregates, having, offset, limit, order)
+        try:
+            rows = self._orest_groups(domain, groupby, aggregates, offset, limit, order)
+        except NotForwarded as reason:
+            _logger.debug("%s: groups are made here: the service does not know %s", self._name, reason)
+            return super()._read_group(domain, groupby, aggregates, having, offset, limit, order)
+        if not rows:
+            return []
+        columns = [
+            self._read_group_postprocess_groupby(spec, [keys[place] for keys, _numbers in rows])
+            for place, spec in enumerate(groupby)
+        ] + [
+            self._read_group_postprocess_aggregate(spec, [numbers[place] for _keys, numbers in rows])
+            for place, spec in enumerate(aggregates)
+        ]
+        return list(zip(*columns))
+
+    @api.model
+    def _read_group_raw(self, domain, fields, groupby, offset=0, limit=None, orderby=False, lazy=True):
+        """Until 16.0, below all other groupings."""
+        groupby = [groupby] if isinstance(groupby, str) else list(dict.fromkeys(groupby))
+        keys = groupby[:1] if lazy else groupby
+        try:
+            aggregates = compat.legacy_aggregates(self, fields, keys)
+            rows = self._orest_groups(
+                domain, keys, ["__count", *aggregates.values()], offset if limit else 0, limit, orderby
+            )
+        except NotForwarded as reason:
+            _logger.debug("%s: groups are made here: the service does not know %s", self._name, reason)
+            model = self.with_context(orest_narrow=_Narrow(self._name, self._forwarded(compat.domain_list(domain))))
+            return super(OrestRemote, model)._read_group_raw(domain, fields, groupby, offset, limit, orderby, lazy)
+        return compat.legacy_groups(self, domain, keys, groupby[len(keys) :], list(aggregates), rows, lazy, orderby)
+
+    # -- which there are --------------------------------------------------------------------------------------------
 
     def exists(self):
         """Those that are in the service, for this user."""
@@ -321,6 +392,20 @@ class OrestRemote(models.AbstractModel):
     @property
     def _table_query(self):
         """All rows, or those that the context's narrower domain leaves, as a table expression."""
+        columns = [
+            (name, _COLUMN_TYPES.get(field.type, "text"))
+            for name, field in self._fields.items()
+            if field.store and field.column_type
+        ]
+        return compat.rows_sql(self.env, columns, self._rows_json)
+
+    @api.model
+    def _rows_json(self):
+        """The rows that PostgreSQL is to look through, normalised field by field.
+
+        They stand in the text of a statement, and a database that logs failing statements writes them: no field of the
+        service's is a secret.
+        """
         narrow = self.env.context.get("orest_narrow")
         if not isinstance(narrow, _Narrow) or narrow.model != self._name:
             narrow = _Narrow(self._name, [])
@@ -343,42 +428,15 @@ class OrestRemote(models.AbstractModel):
                 )
                 % ROWS_MAX
             )
-        return self._rows_as_sql(rows)
-
-    def _as_query(self, ordered=True):
-        """From 17.0. In `fields_get` and `get_views` 18.0 and 19.0 make a query of no records, and nobody wants rows."""
-        return compat.known_query(self, self._ids)
-
-    @api.model
-    def _rows_sql(self, ids):
-        """The rows of these records, as a table expression."""
-        names = self._remote_fields()
-        return self._rows_as_sql(self.browse(ids)._rows(names) if ids else [])
-
-    @api.model
-    def _rows_as_sql(self, rows):
-        """A table expression of rows. They are normalised field by field, and stand in the statement's text, where a
-        database that logs failing statements writes them: no field of the service's is a secret.
-        """
-        columns = [
-            (name, _COLUMN_TYPES.get(field.type, "text"), field)
-            for name, field in self._fields.items()
-            if field.store and field.column_type
-        ]
-        values = {field.name: [] for _name, _type, field in columns}
-        for name, _type, field in columns:
-            column = [
-                row["id"] if name == "id" else self._cache_value(field, row[name]) if name in row else None
-                for row in rows
-            ]
+        table = [{"id": row["id"]} for row in rows]
+        for name in self._remote_fields():
+            field = self._fields[name]
+            values = [self._cache_value(field, row[name]) if name in row else None for row in rows]
             if field.type == "many2one":
-                column = self._known(field, column)
-            values[name] = column
-        table = [
-            {name: self._json_value(field, values[name][index]) for name, _type, field in columns}
-            for index in range(len(rows))
-        ]
-        return compat.rows_sql(self.env, [column[:2] for column in columns], json.dumps(table))
+                values = self._known(field, values)
+            for row, value in zip(table, values):
+                row[name] = self._json_value(field, value)
+        return json.dumps(table)
 
     @staticmethod
     def _json_value(field, value):
@@ -386,8 +444,6 @@ class OrestRemote(models.AbstractModel):
             return bool(value)
         if field.type in ("datetime", "date") and value:
             return compat.to_text(value)
-        if isinstance(value, bytes):
-            return value.decode()
         return value if value or (field.type == "integer" and value is not None) else None
 
     # -- writing ----------------------------------------------------------------------------------------------------
