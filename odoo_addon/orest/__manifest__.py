@@ -12,6 +12,7 @@
         "security/orest_security.xml",
         "security/ir.model.access.csv",
         "data/ir_actions_server_data.xml",
+        "data/ir_cron_data.xml",
         "wizards/orest_revoke_wizard_views.xml",
         "wizards/orest_secret_show_views.xml",
         "views/orest_authorization_views.xml",

@@ -1,4 +1,3 @@
-from . import ir_rule
 from . import orest_service
 from . import orest_remote
 from . import orest_application
@@ -6,5 +5,11 @@ from . import orest_authorization
 from . import orest_device
 from . import orest_model_scheme
 from . import orest_revocation
+from . import base
+from . import ir_http
+from . import ir_rule
 from . import res_config_settings
+from . import res_groups
+from . import res_partner
 from . import res_users
+from . import res_users_apikeys

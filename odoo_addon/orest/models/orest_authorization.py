@@ -89,7 +89,7 @@ class OrestAuthorization(models.Model):
             reason=reason or None,
             reason_user=reason_user or None,
             expect=expect or None,
-            channel=self.env.context.get("orest_channel") == "server_action" and "server_action" or "rpc",
+            channel=self._channel(),
             act=True,
         )
         self._forget()
@@ -104,13 +104,46 @@ class OrestAuthorization(models.Model):
         :return: `requested`, `live`, `already_revoked`, `users`, `user_count`, `applications` and a `digest` for `expect`
         """
         compat.check_access(self.browse(), "unlink")
-        if domain is not None and ids is None:
-            ids = self.search(domain).ids
-        elif ids is not None:
+        if ids is not None:
             records = self.browse(ids).exists()
             compat.check_access(records, "unlink")
             ids = records.ids
-        return self._orest("preview_revoke", ids=ids, user_id=user_id, application_id=application_id)
+        if domain is not None:
+            domain = self._forwarded(compat.domain_list(domain), ("read", "unlink"))
+        return self._orest(
+            "preview_revoke",
+            ids=ids,
+            domain=domain,
+            user_id=user_id,
+            application_id=application_id,
+            context=self._orest_context(),
+        )
+
+    @api.model
+    def revoke_domain(self, domain, reason=None, reason_user=None, expect=None):
+        """Revokes what a search finds, be it more than could be selected.
+
+        :return: a receipt, as of :meth:`action_revoke_tokens`
+        """
+        compat.check_access(self.browse(), "unlink")
+        compat.flush_all(self.env)
+        receipt = self._orest(
+            "revoke_domain",
+            domain=self._forwarded(compat.domain_list(domain), ("read", "unlink")),
+            reason=reason or None,
+            reason_user=reason_user or None,
+            expect=expect or None,
+            channel=self._channel(),
+            act=True,
+            context=self._orest_context(),
+        )
+        self._forget()
+        return receipt
+
+    @api.model
+    def _channel(self):
+        """The door, for the service's log."""
+        return "server_action" if self.env.context.get("orest_channel") == "server_action" else "rpc"
 
     # For the screens: they give an action to go on with.
 

@@ -2,11 +2,12 @@ import json
 import logging
 from weakref import WeakKeyDictionary
 
-from odoo import _, api, fields, models
+from odoo import _, api, models
+from odoo.exceptions import UserError
 
 from .. import compat
 from ..domain import NotForwarded, forward_domain, forward_order
-from ..exceptions import NotConfigured, ServiceUnavailable, TooManyRows
+from ..exceptions import ServiceError, TooManyRows
 from ..groups import Question
 
 _logger = logging.getLogger(__name__)
@@ -94,13 +95,14 @@ class OrestRemote(models.AbstractModel):
     # -- searching --------------------------------------------------------------------------------------------------
 
     @api.model
-    def _forwarded(self, domain):
-        """The domain, with the record rules, in the service's words."""
+    def _forwarded(self, domain, operations=("read",)):
+        """The domain, with the record rules for these operations, in the service's words."""
         parts = [self._forwarded_or_found(domain)]
-        if not self.env.su:
-            rules = self.env["ir.rule"]._compute_domain(self._name, "read")
+        for operation in operations if not self.env.su else ():
+            rules = self.env["ir.rule"]._compute_domain(self._name, operation)
             if rules:
                 parts.append(self.sudo()._forwarded_or_found(compat.domain_list(rules)))
+        parts = [part for index, part in enumerate(parts) if part and part not in parts[:index]]
         return ["&"] * (len(parts) - 1) + [leaf for part in parts for leaf in part]
 
     @api.model
@@ -128,7 +130,9 @@ class OrestRemote(models.AbstractModel):
             if count:
                 return model._orest_count(domain, None)
             return model._orest_search(domain, offset or 0, limit or None, order)
-        except (ServiceUnavailable, NotConfigured):
+        except TooManyRows:
+            raise
+        except ServiceError:
             if not self._is_silent():
                 raise
             return 0 if count else self._known_query([])
@@ -197,7 +201,9 @@ class OrestRemote(models.AbstractModel):
         compat.check_access(self.browse(), "read")
         try:
             return self._orest_count(compat.domain_list(domain), limit)
-        except (ServiceUnavailable, NotConfigured):
+        except TooManyRows:
+            raise
+        except ServiceError:
             if not self._is_silent():
                 raise
             return 0
@@ -261,6 +267,9 @@ class OrestRemote(models.AbstractModel):
             )
         except NotForwarded as reason:
             _logger.debug("%s: groups are made here: the service does not know %s", self._name, reason)
+            if any(isinstance(self.env.get(self._fields[key.partition(":")[0]].comodel_name), OrestRemote) for key in keys):
+                # These series would join the other model's table, and there is none.
+                raise UserError(_("The authorization service can't group records like this.")) from None
             model = self.with_context(orest_narrow=_Narrow(self._name, self._forwarded(compat.domain_list(domain))))
             return super(OrestRemote, model)._read_group_raw(domain, fields, groupby, offset, limit, orderby, lazy)
         return compat.legacy_groups(self, domain, keys, groupby[len(keys) :], list(aggregates), rows, lazy, orderby)

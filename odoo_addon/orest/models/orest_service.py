@@ -6,7 +6,7 @@ from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError, 
 from odoo.http import request
 from odoo.tools import config
 
-from .. import client
+from .. import client, compat
 from ..exceptions import Nonsense, NotConfigured, ServiceError, ServiceUnavailable, UnknownUser, WrongCredential
 from ..release import MODULE_VERSION
 
@@ -83,6 +83,21 @@ class OrestService(models.AbstractModel):
         if answer.status == 200:
             return value
         raise self._refusal(answer.status, value)
+
+    @api.model
+    def _check(self):
+        """How the pairing stands: `version`, `api`, `now`, `base_url`, `odoo_url`, `users`, `last_sync_at`."""
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        series = "%s.0" % compat.SERIES
+        return self._call("orest.pairing", "check", as_user=False, database_uuid=uuid, series=series)
+
+    @api.model
+    def _last_sync_at(self):
+        """When all users were compared with the service's last, or False."""
+        try:
+            return self._check().get("last_sync_at") or False
+        except UserError:
+            return False
 
     @api.model
     def _introspect(self, token):

@@ -48,7 +48,7 @@ class ResConfigSettings(models.TransientModel):
             orest_service_url=service._address(),
             orest_has_credential=bool(service._credential()),
             orest_from_file=bool(config.get("orest_service_url") or config.get("orest_credential")),
-            orest_last_sync_at=self.env["ir.config_parameter"].sudo().get_param("orest.last_sync_at") or False,
+            orest_last_sync_at=service._last_sync_at(),
             orest_confirm_revocation=self._orest_confirm_revocation(),
         )
         return values
@@ -131,4 +131,12 @@ class ResConfigSettings(models.TransientModel):
     def action_orest_sync_users(self):
         """Tell the service of all users now."""
         self.ensure_one()
-        return {}
+        try:
+            done = self.env["res.users"].sudo()._orest_sync_all()
+        except UserError as error:
+            return compat.notification(error.args[0], title=_("Users were not synchronised"), kind="danger")
+        return compat.notification(
+            _("New: %(created)s. Brought up to date: %(updated)s. Deleted: %(deleted)s. Authorizations revoked: %(revoked)s.")
+            % done,
+            title=_("Users synchronised"),
+        )

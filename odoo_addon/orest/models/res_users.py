@@ -1,7 +1,17 @@
-from odoo import _, fields, models
+import logging
 
-from .. import compat
+from odoo import SUPERUSER_ID, _, api, fields, models
+from odoo.exceptions import AccessDenied, AccessError, UserError
+
+from .. import compat, tokens
 from ..exceptions import ServiceError
+
+_logger = logging.getLogger(__name__)
+
+#: Users in one call.
+SYNC_CHUNK = 500
+#: Fields of a user of which the service is told.
+_TOLD = {"login", "name", "email", "lang", "tz", "active", "partner_id", "orest_password_version"}
 
 
 class ResUsers(models.Model):
@@ -14,18 +24,24 @@ class ResUsers(models.Model):
         context={"orest_when_away": "empty"},
         help="Which applications may act for the user. A line that is deleted is revoked.",
     )
+    orest_problem = fields.Char(
+        "Problem", compute="_compute_orest_problem", help="Why the authorizations can't be shown at the moment."
+    )
+    orest_password_version = fields.Integer(
+        "Password Version",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="Goes up with each new password: the service revokes then what acts for the user.",
+    )
 
     @property
     def SELF_READABLE_FIELDS(self):
-        return super().SELF_READABLE_FIELDS + ["orest_authorization_ids"]
+        return super().SELF_READABLE_FIELDS + ["orest_authorization_ids", "orest_problem"]
 
     @property
     def SELF_WRITEABLE_FIELDS(self):
         return super().SELF_WRITEABLE_FIELDS + ["orest_authorization_ids"]
-
-    orest_problem = fields.Char(
-        "Problem", compute="_compute_orest_problem", help="Why the authorizations can't be shown at the moment."
-    )
 
     def _compute_orest_problem(self):
         """What an empty list of authorizations would hide: that the service is away."""
@@ -36,7 +52,306 @@ class ResUsers(models.Model):
             problem = error.args[0]
         self.orest_problem = problem
 
-    # For the screens: they give an action to go on with.
+    # -- the service knows the users that Odoo has ------------------------------------------------------------------
+
+    @api.model
+    def _orest_is_told(self):
+        """Whether the service is told of changes: not while modules are being installed, nor before there is one."""
+        return self.pool.ready and self.env["orest.service"]._is_configured()
+
+    @api.model
+    def _orest_groups_field(self):
+        return compat.ALL_GROUPS_FIELD
+
+    def _orest_changed(self):
+        """Has the service told of these users when the transaction is committed."""
+        ids = {number for number in self._ids if isinstance(number, int) and number != SUPERUSER_ID}
+        if not ids or not self._orest_is_told():
+            return
+        waiting = self.env.cr.postcommit.data.setdefault("orest.users", set())
+        if not waiting:
+            self.env.cr.postcommit.add(compat.Notifier(self.env, waiting, "_orest_tell"))
+        waiting |= ids
+
+    def _orest_gone(self):
+        """Has the service told which users are left when the transaction is committed."""
+        if self._orest_is_told() and not self.env.cr.postcommit.data.get("orest.gone"):
+            self.env.cr.postcommit.data["orest.gone"] = True
+            self.env.cr.postcommit.add(compat.Notifier(self.env, (), "_orest_keep"))
+
+    @api.model
+    def _orest_tell(self, ids):
+        """Tells the service of users, as they are now. A failure is logged: the scheduled job makes it good."""
+        try:
+            self.browse(ids).exists()._orest_sync()
+        except ServiceError as error:
+            _logger.warning("The authorization service was not told of users %s: %s", sorted(ids)[:20], error.args[0])
+
+    @api.model
+    def _orest_keep(self, ids=()):
+        """Tells the service which users there are. It deletes the others, and revokes what acts for them."""
+        try:
+            self._orest_keep_users()
+        except ServiceError as error:
+            _logger.warning("The authorization service was not told of deleted users: %s", error.args[0])
+
+    @api.model
+    def _orest_keep_users(self):
+        ids = self.sudo().with_context(active_test=False).search([("id", "!=", SUPERUSER_ID)], order="id").ids
+        return self.env["orest.service"]._call("orest.pairing", "keep_users", as_user=False, act=True, ids=ids)
+
+    def _orest_sync(self):
+        """Tells the service of these users, as they are now.
+
+        :return: how many it `created`, `updated`, and for how many authorizations that meant a revocation (`revoked`)
+        :raise ServiceError: see :mod:`..exceptions`
+        """
+        total = {"created": 0, "updated": 0, "revoked": 0}
+        users = self.sudo().filtered(lambda user: user.id != SUPERUSER_ID)
+        for start in range(0, len(users), SYNC_CHUNK):
+            chunk = users[start : start + SYNC_CHUNK]
+            answer = self.env["orest.service"]._call(
+                "orest.pairing", "sync_users", as_user=False, act=True, users=chunk._orest_described()
+            )
+            for name in total:
+                total[name] += answer.get(name, 0)
+        return total
+
+    def _orest_described(self):
+        """These users, in the service's words."""
+        users = self.sudo()
+        names = users.mapped(compat.ALL_GROUPS_FIELD)._get_external_ids()
+        pending = users._orest_pending()
+        return [
+            {
+                "id": user.id,
+                "login": user.login,
+                "name": user.name,
+                "email": user.email or False,
+                "lang": user.lang or False,
+                "tz": user.tz or False,
+                "active": user.active,
+                "pending": user in pending,
+                "groups": sorted(
+                    name for group in user[compat.ALL_GROUPS_FIELD] for name in names.get(group.id, ()) if name
+                ),
+                "password_version": user.orest_password_version,
+            }
+            for user in users
+        ]
+
+    def _orest_pending(self):
+        """Those who have been invited and have neither chosen a password nor ever signed in."""
+        if not self.ids:
+            return self
+        compat.flush_all(self.env)
+        self.env.cr.execute(
+            """SELECT u.id FROM res_users u WHERE u.id IN %s AND COALESCE(u.password, '') = ''
+               AND NOT EXISTS (SELECT 1 FROM res_users_log l WHERE l.create_uid = u.id)""",
+            [tuple(self.ids)],
+        )
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    @api.model
+    def _orest_sync_all(self):
+        """Makes the service's users the same as Odoo's: the scheduled job, and the button in the settings.
+
+        :return: as :meth:`_orest_sync`, and how many it `deleted`
+        """
+        # The first call binds the pairing to this database; a copy of it learns here that it is one.
+        self.env["orest.service"]._check()
+        users = self.sudo().with_context(active_test=False).search([("id", "!=", SUPERUSER_ID)], order="id")
+        total = users._orest_sync()
+        kept = self._orest_keep_users()
+        total["deleted"] = kept.get("deleted", 0)
+        total["revoked"] += kept.get("revoked", 0)
+        return total
+
+    @api.model
+    def _cron_orest_sync(self):
+        """Every few minutes: what could not be told at the time is told now."""
+        if not self.env["orest.service"]._is_configured():
+            return
+        try:
+            self._orest_sync_all()
+        except ServiceError as error:
+            _logger.warning("The authorization service's users could not be brought up to date: %s", error.args[0])
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        users = super().create(vals_list)
+        users._orest_changed()
+        return users
+
+    def write(self, vals):
+        result = super().write(vals)
+        if _TOLD & vals.keys() or any(compat.is_groups_field(name) for name in vals):
+            self._orest_changed()
+        return result
+
+    def unlink(self):
+        result = super().unlink()
+        self._orest_gone()
+        return result
+
+    def _set_password(self):
+        """A new password: the service revokes what acted by the old one's leave."""
+        result = super()._set_password()
+        for user in self.sudo():
+            user.orest_password_version += 1
+        return result
+
+    def _update_last_login(self):
+        result = super()._update_last_login()
+        if self._orest_pending():
+            self._orest_changed()
+        return result
+
+    # -- acts -------------------------------------------------------------------------------------------------------
+
+    def _orest_check_may_end(self):
+        """One's own sessions everybody may end, others' a REST API Admin."""
+        if self - self.env.user and not self.env.su and not self.env.user.has_group("orest.group_orest_admin"):
+            raise AccessError(_("You may only revoke your own sessions."))
+
+    def _orest_check_may_manage(self):
+        """Who may archive and delete users."""
+        compat.check_access(self, "write")
+        if not self.env.su and not self.env.user.has_group("base.group_erp_manager"):
+            raise AccessError(_("Only who manages access rights may disable, enable and delete users."))
+        if self.env.user in self or SUPERUSER_ID in self.ids:
+            raise UserError(_("You can't do this to the user as whom you are signed in, nor to Odoo's own."))
+
+    def _orest_act(self, method, reason=None, reason_user=None):
+        """Calls a method of the service's users.
+
+        :return: a receipt: `revocation_ids`, `requested`, `revoked`, `already_revoked`
+        """
+        receipt = self.env["orest.service"]._call(
+            "res.users", method, act=True, ids=self.ids, reason=reason or None, reason_user=reason_user or None
+        )
+        self.env["orest.remote"]._forget()
+        return receipt
+
+    def action_revoke_all_sessions(self, reason=None, reason_user=None):
+        """Ends the users' sessions at the service and revokes all that acts for them. They may sign in anew.
+
+        :return: a receipt: `revocation_ids`, `requested`, `revoked`, `already_revoked`
+        """
+        self._orest_check_may_end()
+        return self._orest_act("action_revoke_all_sessions", reason, reason_user)
+
+    def action_orest_disable(self, reason=None, reason_user=None):
+        """Archives the users and revokes, for good, all that acts for them.
+
+        :return: a receipt, as of :meth:`action_revoke_all_sessions`
+        :raise UserError: one of them has never confirmed: such a user can only be deleted
+        """
+        self._orest_check_may_manage()
+        pending = self._orest_pending()
+        if pending:
+            raise UserError(
+                _("%s never confirmed the invitation: such a user can't be disabled, only deleted.")
+                % ", ".join(pending.mapped("name"))
+            )
+        self.write({"active": False})
+        compat.flush_all(self.env)
+        return self._orest_act("action_disable", reason, reason_user)
+
+    def action_orest_enable(self):
+        """Unarchives the users. What was revoked stays revoked."""
+        self._orest_check_may_manage()
+        self.write({"active": True})
+        compat.flush_all(self.env)
+        self.env["orest.service"]._call("res.users", "action_enable", ids=self.ids)
+        return True
+
+    def action_orest_delete(self, reason=None, reason_user=None):
+        """Deletes the users and revokes all that acts for them. What is linked to them, such as their contacts, stays.
+
+        :return: a receipt, as of :meth:`action_revoke_all_sessions`
+        """
+        self._orest_check_may_manage()
+        compat.check_access(self, "unlink")
+        users = self.browse(self.ids)
+        self.unlink()
+        compat.flush_all(self.env)
+        return users._orest_act("action_revoke_all_sessions", reason, reason_user)
+
+    # -- access tokens in place of passwords ------------------------------------------------------------------------
+    # They are taken out before the caches of checked passwords: there a token would be good for ever. Nor does a refused one count
+    # as a failed login, which would lock its address out.
+
+    if compat.SERIES >= 19:
+
+        @api.model
+        def _check_uid_passwd(self, uid, passwd):
+            if not tokens.is_token(passwd):
+                return super()._check_uid_passwd(uid, passwd)
+            self._orest_check_token(uid, passwd)
+
+        def _login(self, credential, user_agent_env):
+            if not tokens.is_token(credential.get("password")):
+                return super()._login(credential, user_agent_env)
+            return self._orest_login(credential["login"], credential["password"], user_agent_env)
+
+    elif compat.SERIES >= 18:
+
+        @classmethod
+        def check(cls, db, uid, passwd):
+            if not tokens.is_token(passwd):
+                return super().check(db, uid, passwd)
+            with cls.pool.cursor() as cr:
+                api.Environment(cr, SUPERUSER_ID, {})[cls._name]._orest_check_token(uid, passwd)
+
+        @classmethod
+        def _login(cls, db, credential, user_agent_env):
+            if not tokens.is_token(credential.get("password")):
+                return super()._login(db, credential, user_agent_env)
+            with cls.pool.cursor() as cr:
+                users = api.Environment(cr, SUPERUSER_ID, {})[cls._name]
+                return users._orest_login(credential["login"], credential["password"], user_agent_env)
+
+    else:
+
+        @classmethod
+        def check(cls, db, uid, passwd):
+            if not tokens.is_token(passwd):
+                return super().check(db, uid, passwd)
+            with cls.pool.cursor() as cr:
+                api.Environment(cr, SUPERUSER_ID, {})[cls._name]._orest_check_token(uid, passwd)
+
+        @classmethod
+        def _login(cls, db, login, password, user_agent_env):
+            if not tokens.is_token(password):
+                return super()._login(db, login, password, user_agent_env)
+            with cls.pool.cursor() as cr:
+                users = api.Environment(cr, SUPERUSER_ID, {})[cls._name]
+                return users._orest_login(login, password, user_agent_env)["uid"]
+
+    @api.model
+    def _orest_check_token(self, uid, key):
+        """Lets a call in that shows an access token instead of a password.
+
+        :raise AccessDenied: it is not good, or another user's
+        """
+        if self.env["res.users.apikeys"]._orest_verify(key).uid != uid:
+            raise AccessDenied()
+
+    @api.model
+    def _orest_login(self, login, key, user_agent_env):
+        """Tells an application the id of the user for whom it shows an access token. Nobody signs in with one.
+
+        :raise AccessDenied: it is not good, or another user's, or somebody is at a login page
+        """
+        if (user_agent_env or {}).get("interactive", True):
+            raise AccessDenied()
+        user = self.sudo().browse(self.env["res.users.apikeys"]._orest_verify(key).uid)
+        if user.login != login:
+            raise AccessDenied()
+        return {"uid": user.id, "auth_method": "apikey", "mfa": "skip"}
+
+    # -- for the screens: they give an action to go on with ---------------------------------------------------------
 
     def run_orest_revoke_all_sessions(self):
         """The server action "Revoke All Sessions"."""

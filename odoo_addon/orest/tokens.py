@@ -1,0 +1,212 @@
+"""What an access token of the service may do in Odoo's own APIs.
+
+A token is verified with the service on each call and never remembered beyond it: what it says is kept on the request. Nothing of
+it is in a cache, a global or a context.
+"""
+
+import inspect
+import time
+
+from odoo import _, http
+from odoo.exceptions import AccessDenied, AccessError
+
+#: How access tokens begin (`src/domain/token.rs` of the service).
+PREFIX = "orat_"
+#: Where a token may be shown. Elsewhere a key opens routes whose code knows nothing of scopes.
+RPC_PATHS = ("/jsonrpc", "/xmlrpc/", "/json/2/")
+
+#: What the scope `rpc.read` lets through: methods that read, in any series.
+READING_METHODS = frozenset(
+    """
+    check_access_rights context_get default_get exists export_data fields_get fields_view_get formatted_read_group
+    formatted_read_grouping_sets get_metadata get_view get_views has_access has_group load_views name_get name_search
+    read read_group read_progress_bar search search_count search_panel_select_multi_range search_panel_select_range
+    search_read web_name_search web_read web_read_group web_search_read
+    """.split()
+)
+#: Models by which a caller would make himself another credential, one that no revocation ends.
+CREDENTIAL_MODELS = frozenset(
+    ["res.users.apikeys", "res.users.apikeys.description", "res.users.apikeys.show", "res.users.identitycheck"]
+)
+#: Parameters of methods that name fields: one by one, in an order, in a domain, as keys.
+_LISTS = {"fields", "field_names", "allfields", "groupby", "group_by", "fields_to_export", "aggregates", "fields_list"}
+_ORDERS = {"order", "orderby"}
+_DOMAINS = {"domain", "args", "having"}
+_VALUES = {"vals", "vals_list", "values", "default"}
+_SPECIFICATIONS = {"specification", "unfold_read_specification", "groupby_read_specification", "fields_spec"}
+
+
+def is_token(key):
+    """Whether a key is for the service to judge."""
+    return isinstance(key, str) and key.startswith(PREFIX)
+
+
+def current():
+    """The verified token of this request, if it came with one."""
+    return getattr(http.request, "orest_token", None) if http.request else None
+
+
+class Token:
+    """What the service said of a token that it has just verified."""
+
+    __slots__ = ("uid", "scopes", "limit", "models", "application")
+
+    def __init__(self, answer):
+        """
+        :param answer: of the introspection (RFC 7662)
+        :raise AccessDenied: the token is not good, or not for calls to Odoo
+        """
+        extension = answer.get("orest")
+        subject, expires_at = answer.get("sub"), answer.get("exp")
+        if answer.get("active") is not True or not isinstance(extension, dict):
+            raise AccessDenied()
+        if extension.get("kind") != "access_token" or not isinstance(subject, str) or not subject.isdecimal():
+            raise AccessDenied()
+        if expires_at is not None and (type(expires_at) is not int or expires_at <= time.time()):
+            raise AccessDenied()
+        self.uid = int(subject)
+        self.scopes = frozenset(str(answer.get("scope") or "").split())
+        if not self.scopes & {"rpc", "rpc.read"}:
+            raise AccessDenied()
+        self.application = str(extension.get("application") or "")
+        scheme = extension.get("model_scheme") or {"model_limit": "none", "models": []}
+        self.limit = scheme["model_limit"]
+        self.models = {
+            one["model"]: (one["field_limit"], frozenset(one["fields"])) for one in scheme.get("models") or ()
+        }
+
+    def __repr__(self):
+        return "Token(uid=%s)" % self.uid
+
+    def may_call(self, method):
+        """Whether the scopes let the method through."""
+        return "rpc" in self.scopes or method in READING_METHODS
+
+    def may_use_model(self, model):
+        """Whether the model scheme lets the model through. What it does not understand it refuses."""
+        if model in CREDENTIAL_MODELS:
+            return False
+        if self.limit == "none":
+            return True
+        if self.limit == "blacklist":
+            return model not in self.models
+        return self.limit == "whitelist" and model in self.models
+
+    def may_use_field(self, model, name):
+        """Whether the model scheme lets the field of a model through that it lets through."""
+        limit, names = self.models.get(model, ("none", frozenset()))
+        if name == "id" or limit == "none":
+            return True
+        if limit == "blacklist":
+            return name not in names
+        return limit == "whitelist" and name in names
+
+    def check_call(self, env, model, method, args, kwargs):
+        """Refuses a call that the scopes or the model scheme don't let through.
+
+        :raise AccessError: and what to tell the application's maker
+        """
+        if not self.may_call(method):
+            raise AccessError(_("The token's scope lets this application read only; %s is not a reading method.") % method)
+        self._check_model(model)
+        if self.models or self.limit != "none":
+            self._check_arguments(env, model, method, args, kwargs)
+
+    def _check_model(self, model):
+        if not self.may_use_model(model):
+            raise AccessError(_("The application's model scheme does not let it use the model %s.") % model)
+
+    def _check_field(self, model, name):
+        if not self.may_use_field(model, name):
+            raise AccessError(
+                _("The application's model scheme does not let it use the field %(field)s of the model %(model)s.")
+                % {"field": name, "model": model}
+            )
+
+    def _check_arguments(self, env, model, method, args, kwargs):
+        """Looks through the arguments for fields and paths: a search by a hidden field tells its value as well as reading it."""
+        if model not in env:
+            return
+        function = getattr(type(env[model]), method, None)
+        named = dict(kwargs)
+        if callable(function):
+            try:
+                parameters = [name for name in inspect.signature(function).parameters if name != "self"]
+            except ValueError:
+                parameters = []
+            if not getattr(function, "_api_model", False) and getattr(function, "_api", None) not in ("model", "model_create"):
+                # The ids come first.
+                parameters = ["ids", *parameters]
+            # What is inherited as *args has no names: whatever looks like a domain is one.
+            named.update(zip(parameters, args))
+            named.update(("", arg) for arg in args[len(parameters) :])
+        if method in ("name_search", "name_get", "web_name_search"):
+            self._check_field(model, "display_name")
+        for name, value in named.items():
+            if name in _LISTS:
+                for path in [value] if isinstance(value, str) else value or ():
+                    self._check_path(env, model, path)
+            elif name in _ORDERS and isinstance(value, str):
+                for part in value.split(","):
+                    self._check_path(env, model, (part.split() or [""])[0])
+            elif name in _VALUES:
+                for values in [value] if isinstance(value, dict) else value or ():
+                    self._check_values(env, model, values)
+            elif name in _SPECIFICATIONS and isinstance(value, dict):
+                self._check_specification(env, model, value)
+            elif name != "ids":
+                self._check_domain(env, model, value)
+        context = named.get("context")
+        if isinstance(context, dict) and isinstance(context.get("group_by"), (str, list)):
+            by = context["group_by"]
+            for path in [by] if isinstance(by, str) else by:
+                self._check_path(env, model, path)
+
+    def _check_path(self, env, model, path):
+        """`user_id.partner_id/name:count`, from the model on."""
+        if not isinstance(path, str):
+            return
+        for name in path.partition(":")[0].replace("/", ".").split("."):
+            field = env[model]._fields.get(name)
+            if field is None:
+                return
+            self._check_field(model, name)
+            if field.relational:
+                if not path.partition(":")[0].replace("/", ".").endswith(name):
+                    self._check_model(field.comodel_name)
+                model = field.comodel_name
+
+    def _check_domain(self, env, model, domain):
+        """Whatever looks like a term, however deep."""
+        if not isinstance(domain, (list, tuple)):
+            return
+        if len(domain) == 3 and isinstance(domain[0], str) and isinstance(domain[1], str) and domain[0] not in "&|!":
+            self._check_path(env, model, domain[0])
+            if domain[1] in ("any", "not any") and domain[0] in env[model]._fields:
+                comodel = env[model]._fields[domain[0]].comodel_name
+                if comodel:
+                    self._check_model(comodel)
+                    self._check_domain(env, comodel, domain[2])
+            return
+        for part in domain:
+            self._check_domain(env, model, part)
+
+    def _check_values(self, env, model, values):
+        if not isinstance(values, dict):
+            return
+        for name, value in values.items():
+            self._check_path(env, model, name)
+            field = env[model]._fields.get(name)
+            if field is not None and field.type in ("one2many", "many2many") and isinstance(value, (list, tuple)):
+                self._check_model(field.comodel_name)
+                for command in value:
+                    if isinstance(command, (list, tuple)) and len(command) == 3:
+                        self._check_values(env, field.comodel_name, command[2])
+
+    def _check_specification(self, env, model, specification):
+        for name, inner in specification.items():
+            self._check_path(env, model, name)
+            field = env[model]._fields.get(name)
+            if field is not None and field.relational and isinstance(inner, dict) and inner.get("fields"):
+                self._check_model(field.comodel_name)
+                self._check_specification(env, field.comodel_name, inner["fields"])
