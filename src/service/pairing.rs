@@ -125,7 +125,7 @@ impl Service {
         self.store
             .write(move |tx| {
                 let there_was = pairing::delete(tx.connection)?;
-                pairing::forget_password_versions(tx.connection)?;
+                pairing::forget_synced(tx.connection)?;
                 service.pairing_changed_in(tx)?;
                 Ok(there_was)
             })
@@ -191,7 +191,7 @@ impl Service {
                     Some(_) => {}
                     None => {
                         if found.previous_database_uuid.as_ref() != Some(&uuid) {
-                            pairing::forget_password_versions(tx.connection)?;
+                            pairing::forget_synced(tx.connection)?;
                         }
                         pairing::set_database(tx.connection, &uuid)?;
                         service.pairing_changed_in(tx)?;

@@ -12,6 +12,9 @@ use crate::domain::user::Group;
 use crate::store::pairing::{self, OdooUser};
 use crate::store::{Connection, StoreError, Tx, sessions, users};
 
+/// How late a state may come and be told from one of a clock that has been put right.
+const LATE_MICROSECONDS_MAX: i64 = 600 * 1_000_000;
+
 /// What a synchronisation has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Synced {
@@ -27,11 +30,17 @@ pub struct Synced {
 
 impl Service {
     /// Makes these users what Odoo says that they are, all or none. A new password ends a user's sessions and revokes what
-    /// acts for him; one who is seen for the first time keeps what he has here, unless that was another person's.
+    /// acts for him; one who is seen for the first time keeps what he has here, unless that was another person's. `as_of` is
+    /// when Odoo looked, in microseconds of its database's clock: of two states the later holds, whichever comes first.
     ///
     /// # Errors
     /// [`Error::Forbidden`] to any caller but the paired Odoo; [`Error::Invalid`] for a user that can't be.
-    pub async fn sync_users(&self, context: &Context, users: Vec<OdooUser>) -> Result<Synced, Error> {
+    pub async fn sync_users(
+        &self,
+        context: &Context,
+        users: Vec<OdooUser>,
+        as_of: Option<i64>,
+    ) -> Result<Synced, Error> {
         check_from_odoo(context)?;
         users.iter().try_for_each(check_user)?;
         let users: Vec<_> = users.into_iter().filter(|user| user.id != SUPERUSER).collect();
@@ -53,7 +62,7 @@ impl Service {
             .write(move |tx| {
                 let mut synced = Synced::default();
                 for user in &users {
-                    service.sync_user_in(tx, &context, user, now, &mut synced)?;
+                    service.sync_user_in(tx, &context, user, as_of, now, &mut synced)?;
                 }
                 Ok(synced)
             })
@@ -65,11 +74,12 @@ impl Service {
         tx: &mut Tx<'_>,
         context: &Context,
         user: &OdooUser,
+        as_of: Option<i64>,
         now: Timestamp,
         synced: &mut Synced,
     ) -> Result<(), Error> {
         let mut found = pairing::find_user(tx.connection, user.id)?;
-        if found.as_ref() == Some(user) {
+        if found.as_ref() == Some(user) || is_late(pairing::find_as_of(tx.connection, user.id)?, as_of) {
             return Ok(());
         }
         if found.as_ref().is_some_and(|own| own.password_version.is_none() && own.login != user.login) {
@@ -82,7 +92,7 @@ impl Service {
         }
         self.user_changed_in(tx, user.id);
         let Some(own) = found else {
-            pairing::insert_user(tx.connection, user, now)?;
+            pairing::insert_user(tx.connection, user, as_of, now)?;
             synced.created += 1;
             return Ok(());
         };
@@ -91,7 +101,7 @@ impl Service {
             // Under another login nobody goes on who signed in under the old one.
             sessions::delete_of(tx.connection, user.id)?;
         }
-        pairing::update_user(tx.connection, user, now)?;
+        pairing::update_user(tx.connection, user, as_of, now)?;
         synced.updated += 1;
         if own.password_version.is_some() && own.password_version != user.password_version {
             let context = Context { channel: Channel::PasswordChange, ..context.clone() };
@@ -124,12 +134,13 @@ impl Service {
     }
 
     /// Deletes the users that Odoo doesn't have, after what acts for them has been revoked for good. One by one, since at scale
-    /// each takes its time and others want to write too; who calls again finishes what was cut short.
+    /// each takes its time and others want to write too; who calls again finishes what was cut short. `as_of` is as with
+    /// [`Self::sync_users`]: who has come since then stays.
     ///
     /// # Errors
     /// [`Error::Forbidden`] to any caller but the paired Odoo; [`Error::Conflict`] if none of these users is an administrator
     /// here: that's no list of all users.
-    pub async fn keep_users(&self, context: &Context, ids: Vec<i64>) -> Result<Synced, Error> {
+    pub async fn keep_users(&self, context: &Context, ids: Vec<i64>, as_of: Option<i64>) -> Result<Synced, Error> {
         check_from_odoo(context)?;
         let keep: HashSet<i64> = ids.into_iter().chain([SUPERUSER.0]).collect();
         let gone = self
@@ -145,8 +156,16 @@ impl Service {
         let mut synced = Synced::default();
         for id in gone.into_iter().map(UserId) {
             let (service, context) = (self.clone(), context.clone());
-            synced.revoked += self.store.write(move |tx| service.delete_user_in(tx, &context, id)).await?;
-            synced.deleted += 1;
+            let delete = move |tx: &mut Tx<'_>| {
+                if is_late(pairing::find_as_of(tx.connection, id)?, as_of) {
+                    return Ok(None);
+                }
+                service.delete_user_in(tx, &context, id).map(Some)
+            };
+            if let Some(revoked) = self.store.write(delete).await? {
+                synced.revoked += revoked;
+                synced.deleted += 1;
+            }
         }
         let (service, now) = (self.clone(), self.now());
         self.store
@@ -164,6 +183,12 @@ impl Service {
         users::delete(tx.connection, id)?;
         Ok(receipt.revoked)
     }
+}
+
+/// Whether what Odoo knew at `as_of` has been overtaken by what is known.
+fn is_late(known: Option<i64>, as_of: Option<i64>) -> bool {
+    let (Some(known), Some(as_of)) = (known, as_of) else { return false };
+    (1..=LATE_MICROSECONDS_MAX).contains(&known.saturating_sub(as_of))
 }
 
 fn differs(connection: &mut Connection, user: &OdooUser) -> Result<bool, StoreError> {

@@ -107,9 +107,9 @@ pub fn set_synced(connection: &mut Connection, at: Timestamp) -> Result<(), Stor
 }
 
 /// Forgets of all users that they came from an Odoo: the next one that comes may be another person's record.
-pub fn forget_password_versions(connection: &mut Connection) -> Result<(), StoreError> {
+pub fn forget_synced(connection: &mut Connection) -> Result<(), StoreError> {
     diesel::update(user::table.filter(user::password_version.is_not_null()))
-        .set(user::password_version.eq(None::<i64>))
+        .set((user::password_version.eq(None::<i64>), user::synced_as_of.eq(None::<i64>)))
         .execute(connection)?;
     Ok(())
 }
@@ -189,18 +189,33 @@ pub fn find_user(connection: &mut Connection, id: UserId) -> Result<Option<OdooU
     }))
 }
 
+/// As of when a user is what he is here, by Odoo's own clock in microseconds; `None`: nobody knows.
+pub fn find_as_of(connection: &mut Connection, id: UserId) -> Result<Option<i64>, StoreError> {
+    Ok(user::table.find(id.0).select(user::synced_as_of).first::<Option<i64>>(connection).optional()?.flatten())
+}
+
 /// Adds a user that came from Odoo; he has no password here.
-pub fn insert_user(connection: &mut Connection, new: &OdooUser, at: Timestamp) -> Result<(), StoreError> {
+pub fn insert_user(
+    connection: &mut Connection,
+    new: &OdooUser,
+    as_of: Option<i64>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     diesel::insert_into(user::table)
-        .values((UserRow::of(new), user::create_date.eq(at), user::write_date.eq(at)))
+        .values((UserRow::of(new), user::synced_as_of.eq(as_of), user::create_date.eq(at), user::write_date.eq(at)))
         .execute(connection)?;
     replace_groups(connection, new)
 }
 
 /// Makes a user what Odoo says that he is.
-pub fn update_user(connection: &mut Connection, new: &OdooUser, at: Timestamp) -> Result<(), StoreError> {
+pub fn update_user(
+    connection: &mut Connection,
+    new: &OdooUser,
+    as_of: Option<i64>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     diesel::update(user::table.find(new.id.0))
-        .set((UserRow::of(new), user::write_uid.eq(None::<i64>), user::write_date.eq(at)))
+        .set((UserRow::of(new), user::synced_as_of.eq(as_of), user::write_uid.eq(None::<i64>), user::write_date.eq(at)))
         .execute(connection)?;
     replace_groups(connection, new)
 }

@@ -1,3 +1,4 @@
 DROP TABLE orest_sign_in_ticket;
+ALTER TABLE res_users DROP COLUMN synced_as_of;
 ALTER TABLE res_users DROP COLUMN password_version;
 DROP TABLE orest_pairing;

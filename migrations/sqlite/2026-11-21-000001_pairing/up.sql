@@ -17,6 +17,8 @@ CREATE TABLE orest_pairing (
 
 -- Odoo's count of a user's passwords; NULL: he has not come from Odoo yet.
 ALTER TABLE res_users ADD COLUMN password_version INTEGER;
+-- As of when he is what he is here: microseconds since 1970 by the clock of Odoo's database.
+ALTER TABLE res_users ADD COLUMN synced_as_of INTEGER;
 
 -- What Odoo has answered for a person, on its way back through his browser: good once, for a minute.
 CREATE TABLE orest_sign_in_ticket (

@@ -35,13 +35,13 @@ pub const METHODS: &[Method] = &[
     ),
     method(
         "sync_users",
-        &[Param::required("users")],
+        &[Param::required("users"), Param::optional("as_of", "null")],
         sync_users,
         "Makes users what the paired Odoo says that they are; a new password revokes what acts for a user.",
     ),
     method(
         "keep_users",
-        &[Param::required("ids")],
+        &[Param::required("ids"), Param::optional("as_of", "null")],
         keep_users,
         "Deletes the users that the paired Odoo doesn't have, and revokes what acts for them.",
     ),
@@ -146,6 +146,14 @@ impl Given<'_> {
     }
 }
 
+/// When Odoo looked, if it says so.
+fn as_of(arguments: &Arguments) -> Result<Option<i64>, OdooError> {
+    match arguments.get("as_of") {
+        Value::Null | Value::Bool(false) => Ok(None),
+        value => value.as_i64().map(Some).ok_or_else(|| wrong("as_of", "a whole number of microseconds since 1970")),
+    }
+}
+
 fn sync_users<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let given = arguments.get("users").as_array().ok_or_else(|| wrong("users", "a list"))?;
@@ -154,7 +162,7 @@ fn sync_users<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments) -> 
             Given { index, values }.user()
         };
         let users = given.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-        let synced = env.orm.service.sync_users(&env.caller.context, users).await;
+        let synced = env.orm.service.sync_users(&env.caller.context, users, as_of(&arguments)?).await;
         let synced = synced.map_err(|error| refused(env, error))?;
         Ok(json!({"created": synced.created, "updated": synced.updated, "revoked": synced.revoked}))
     })
@@ -164,7 +172,7 @@ fn keep_users<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments) -> 
     Box::pin(async move {
         let ids = arguments.get("ids").as_array().map(|ids| ids.iter().map(Value::as_i64).collect::<Option<Vec<_>>>());
         let ids = ids.flatten().ok_or_else(|| wrong("ids", "a list of whole numbers"))?;
-        let kept = env.orm.service.keep_users(&env.caller.context, ids).await;
+        let kept = env.orm.service.keep_users(&env.caller.context, ids, as_of(&arguments)?).await;
         let kept = kept.map_err(|error| refused(env, error))?;
         Ok(json!({"deleted": kept.deleted, "revoked": kept.revoked}))
     })

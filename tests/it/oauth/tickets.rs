@@ -273,7 +273,7 @@ async fn an_answer_in_flight_is_stopped() {
         test.service.revoke(&test.context("admin"), selection, RevokeOptions::default()).await.unwrap();
     }
     async fn sync(test: &TestService, changed: OdooUser) {
-        test.service.sync_users(&odoo_says(test), vec![changed]).await.unwrap();
+        test.service.sync_users(&odoo_says(test), vec![changed], None).await.unwrap();
     }
     let good = (303, "code");
     // Alice is 3, Bob is 4; Mail Reader is application 1. Authorization 1 is Alice's of Report Maker, 2 is Bob's.
@@ -354,7 +354,7 @@ async fn an_answer_in_flight_is_stopped() {
             "Alice gone",
             |test| {
                 Box::pin(async move {
-                    test.service.keep_users(&odoo_says(&test), vec![2, 4]).await.unwrap();
+                    test.service.keep_users(&odoo_says(&test), vec![2, 4], None).await.unwrap();
                 })
             },
             AGAIN,

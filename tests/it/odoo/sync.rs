@@ -242,6 +242,40 @@ async fn what_odoo_has_no_more_is_deleted() {
     }
 }
 
+/// Odoo's scheduled job looks, then somebody is archived and the service told, then what the job saw arrives.
+#[tokio::test]
+async fn what_comes_late_holds_no_more() {
+    const MINUTE: i64 = 60_000_000;
+    let paired = Paired::over(TestService::empty().await).await;
+    let sync = async |changes: Value, as_of: Value| {
+        let body = json!({"users": [user(50, "nina", changes)], "as_of": as_of});
+        paired.call("orest.pairing/sync_users", &[], &body).await.json()
+    };
+    let keep = async |as_of: i64| {
+        let answer = paired.call("orest.pairing/keep_users", &[], &json!({"ids": [2], "as_of": as_of})).await;
+        answer.json()["deleted"].clone()
+    };
+    let active = async || paired.service().user(UserId(50)).await.unwrap().map(|user| user.active);
+    let (on, off) = (json!({}), json!({"active": false}));
+    let noon = 1_800_000_000_000_000_i64;
+    sync(on.clone(), json!(noon)).await;
+    assert_eq!(sync(off.clone(), json!(noon + 1)).await["updated"], 1);
+    assert_eq!(sync(on.clone(), json!(noon)).await, json!({"created": 0, "updated": 0, "revoked": 0}));
+    assert_eq!(active().await, Some(false), "who was archived stays so");
+    assert_eq!(keep(noon).await, 6, "the service's own, and not who came after the list was made");
+    assert_eq!(active().await, Some(false));
+    assert_eq!(sync(on.clone(), json!(noon + 1)).await["updated"], 1, "of the same moment: what comes last");
+    // A clock that was an hour ahead, and a module that doesn't tell.
+    sync(off.clone(), json!(noon + 60 * MINUTE)).await;
+    assert_eq!(sync(on.clone(), json!(noon + 2)).await["updated"], 1);
+    assert_eq!(sync(off, Value::Null).await["updated"], 1);
+    assert_eq!(sync(on, json!(noon)).await["updated"], 1);
+    assert_eq!(keep(noon + 1).await, 1);
+    assert_eq!(active().await, None);
+    let answer = paired.call("orest.pairing/sync_users", &[], &json!({"users": [], "as_of": "noon"})).await;
+    assert_eq!(answer.status, 422);
+}
+
 #[tokio::test]
 async fn what_can_be_no_user_is_refused_and_nothing_is_done() {
     let paired = Paired::over(TestService::empty().await).await;
