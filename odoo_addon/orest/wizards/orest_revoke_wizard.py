@@ -101,6 +101,8 @@ class OrestRevokeWizard(models.TransientModel):
             "views": [(False, "form")],
             "view_mode": "form",
             "target": "new",
+            # The door, for the log.
+            "context": {"orest_channel": self.env.context.get("orest_channel", "rpc")},
         }
 
     # What is selected.
