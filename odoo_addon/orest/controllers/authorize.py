@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from .. import compat
-from ..exceptions import ServiceError
+from ..exceptions import ServiceError, UnknownUser
 
 #: Characters of a query that are passed on; the service has its own bound.
 QUERY_CHARS_MAX = 8192
@@ -28,18 +28,18 @@ class Authorize(http.Controller):
         if request.httprequest.method == "GET" and "login" in self._prompts(parameters):
             return self._sign_in_anew(parameters)
         try:
-            if ("purpose", "sign_in") in parameters:
-                # The service refuses it if it reads the query as a consent, for which the person must have been asked.
+            described = self._ask("describe_request", query)
+            if described.get("redirect"):
+                return self._go_on(described)
+            # What it is for is the service's word, and held to it: a query that says two things opens nothing.
+            if described["purpose"] == "sign_in":
                 return self._go_on(self._ask("approve_request", query, purpose="sign_in"))
             if request.httprequest.method == "POST" and answer == "allow":
                 return self._go_on(self._ask("approve_request", query, purpose="consent"))
-            described = self._ask("describe_request", query)
         except ServiceError as error:
             return self._page("orest.authorize_refused", {"reason": error.args[0]}, 503)
         except UserError as error:
             return self._page("orest.authorize_refused", {"reason": error.args[0]}, 400)
-        if described.get("redirect"):
-            return self._go_on(described)
         if request.httprequest.method == "POST":
             return self._go_on({"redirect": described["deny"]})
         return self._page(
@@ -59,7 +59,12 @@ class Authorize(http.Controller):
     def _ask(method, query, **arguments):
         """Ask the service, as nobody: who is signed in here is part of the question."""
         service = request.env["orest.service"].sudo()
-        return service._call("orest.pairing", method, as_user=False, query=query, user_id=request.env.uid, **arguments)
+        asked = dict(arguments, query=query, user_id=request.env.uid)
+        try:
+            return service._call("orest.pairing", method, as_user=False, **asked)
+        except UnknownUser:
+            request.env.user.sudo()._orest_sync()
+            return service._call("orest.pairing", method, as_user=False, **asked)
 
     @staticmethod
     def _prompts(parameters):
@@ -99,4 +104,5 @@ class Authorize(http.Controller):
         return {
             "rpc": _("Read and change in Odoo whatever you may read and change"),
             "rpc.read": _("Read in Odoo whatever you may read"),
+            "profile": _("Know who you are"),
         }.get(scope, scope)
