@@ -96,9 +96,15 @@ class ResUsers(models.Model):
             _logger.warning("The authorization service was not told of deleted users: %s", error.args[0])
 
     @api.model
+    def _orest_as_of(self):
+        """When this transaction began to look, in microseconds: the service leaves out what it has learned to be otherwise since."""
+        self.env.cr.execute("SELECT (extract(epoch FROM now()) * 1000000)::bigint")
+        return self.env.cr.fetchone()[0]
+
+    @api.model
     def _orest_keep_users(self):
         ids = self.sudo().with_context(active_test=False).search([("id", "!=", SUPERUSER_ID)], order="id").ids
-        return self.env["orest.service"]._call("orest.pairing", "keep_users", as_user=False, act=True, ids=ids)
+        return self.env["orest.service"]._call("orest.pairing", "keep_users", as_user=False, act=True, ids=ids, as_of=self._orest_as_of())
 
     def _orest_sync(self):
         """Tells the service of these users, as they are now.
@@ -111,7 +117,7 @@ class ResUsers(models.Model):
         for start in range(0, len(users), SYNC_CHUNK):
             chunk = users[start : start + SYNC_CHUNK]
             answer = self.env["orest.service"]._call(
-                "orest.pairing", "sync_users", as_user=False, act=True, users=chunk._orest_described()
+                "orest.pairing", "sync_users", as_user=False, act=True, users=chunk._orest_described(), as_of=self._orest_as_of()
             )
             for name in total:
                 total[name] += answer.get(name, 0)

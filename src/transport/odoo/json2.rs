@@ -87,10 +87,18 @@ pub(super) async fn caller(
     if bearer(headers).is_some_and(|key| state.service.is_pairing_credential(key)) {
         return paired::caller(state, headers, peer, model).await.map_err(|error| error::json2(&error));
     }
-    if let Some(name) = paired::HEADERS.iter().find(|name| headers.contains_key(**name)) {
-        let message = format!("{name} is for the paired Odoo alone, and this is not its credential.");
-        return Err(error::json2(&OdooError::access(message)));
+    let caller = keyed_caller(state, headers, peer).await?;
+    // Whoever sends them believes that they mean something.
+    match paired::HEADERS.iter().find(|name| headers.contains_key(**name)) {
+        None => Ok(caller),
+        Some(name) => {
+            let message = format!("{name} is for the paired Odoo alone, and this is not its credential.");
+            Err(error::json2(&OdooError::access(message)))
+        }
     }
+}
+
+async fn keyed_caller(state: &AppState, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Caller, Response> {
     let session = session::find(state, headers).await.map_err(|error| error::json2(&error))?;
     let Some(key) = bearer(headers) else {
         return match session {

@@ -149,15 +149,22 @@ async fn the_headers_are_refused_with_any_other_key() {
     let server = &paired.server;
     let key = server.test.service.make_api_key(server.test.uid("admin"), "k", None, None).await.unwrap();
     let own = format!("Bearer {}", key.reveal());
-    let wrong = format!("Bearer {}", "0".repeat(40));
     let path = "/json/2/orest.authorization/search_count";
-    for bearer in [own.as_str(), wrong.as_str(), "Basic YTpi"] {
-        for name in ["x-orest-user", "x-orest-address", "x-orest-channel", "x-orest-module"] {
-            let headers = [("authorization", bearer), (name, "4")];
+    let params = json!({"db": "orest", "login": "admin", "password": "admin"});
+    let session = server.call("/web/session/authenticate", &[], params).await.session();
+    let good: [&[(&str, &str)]; 2] =
+        [&[("authorization", &own)], &[("cookie", &session), ("sec-fetch-site", "same-origin")]];
+    for name in ["x-orest-user", "x-orest-address", "x-orest-channel", "x-orest-module"] {
+        for key in good {
+            let headers = [key, &[(name, "4")]].concat();
             let (status, class, message) = refusal(&server.post(path, &headers, &json!({"domain": []})).await);
             assert_eq!((status, class.as_str()), (403, "odoo.exceptions.AccessError"), "{name}");
             assert!(message.starts_with(name), "{message}");
         }
+        // A credential of before is told that it is wrong.
+        let wrong = format!("Bearer {}", "0".repeat(40));
+        let headers = [("authorization", wrong.as_str()), (name, "4")];
+        assert_eq!(server.post(path, &headers, &json!({"domain": []})).await.status, 401, "{name}");
     }
     assert_eq!(server.post(path, &[("authorization", &own)], &json!({"domain": []})).await.json(), 7);
     for method in ["check", "sync_users", "keep_users"] {
