@@ -70,7 +70,8 @@ class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):
 class Answer:
     """What came back."""
 
-    def __init__(self, status, headers, content):
+    def __init__(self, env, status, headers, content):
+        self.env = env
         self.status = status
         self.headers = headers
         self.content = content
@@ -88,7 +89,7 @@ class Answer:
             ) from None
 
 
-def post(address, path, credential, headers=None, json_body=None, form=None, act=False, repeatable=True):
+def post(env, address, path, credential, **arguments):
     """One POST.
 
     :param act: whether it is a revocation, which may take longer
@@ -97,89 +98,101 @@ def post(address, path, credential, headers=None, json_body=None, form=None, act
     :raise Nonsense: something else answers
     :raise WrongCredential: 401
     """
-    if not address.startswith(("https://", "http://")):
-        raise NotConfigured(
-            _("The address of the authorization service must begin with https:// (or http:// on the own machine).")
-        )
-    if not credential.isascii() or not credential.isprintable():
-        raise WrongCredential(_("The credential of the authorization service has characters that none has."))
-    timeout = ACT_TIMEOUT if act else READ_TIMEOUT
-    arguments = {
-        "auth": _Bearer(credential),
-        "headers": headers or {},
-        "timeout": (CONNECT_TIMEOUT, timeout),
-        "allow_redirects": False,
-        "stream": True,
-    }
-    if form is not None:
-        arguments["data"] = form
-    else:
-        arguments["data"] = json.dumps(json_body or {}).encode()
-        arguments["headers"] = dict(arguments["headers"], **{"Content-Type": "application/json"})
-    deadline = time.monotonic() + CONNECT_TIMEOUT + timeout
-    url = address.rstrip("/") + path
-    for last in (False, True) if repeatable else (True,):
-        try:
-            answer = _read(_session().post(url, **arguments), deadline)
-            break
-        except requests.exceptions.SSLError:
-            raise ServiceUnavailable(
-                _(
-                    "The authorization service's TLS certificate is not trusted: it has expired, is for another name, "
-                    "or was issued by somebody whom this server does not know."
-                )
-            ) from None
-        except requests.exceptions.ConnectTimeout:
-            raise ServiceUnavailable(
-                _("The authorization service can't be reached: nobody answers at its address.")
-            ) from None
-        except requests.exceptions.Timeout:
-            raise _slow() from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
-            raise NotConfigured(_("The address of the authorization service is no address.")) from None
-        except requests.exceptions.ConnectionError as error:
-            # A connection that was kept alive and had just been closed at the other end.
-            if last or not _was_cut(error) or time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    _("The authorization service can't be reached: it is not running, or its address is another.")
-                ) from None
-        except requests.exceptions.RequestException:
-            raise Nonsense(
-                _("What answers at the address of the authorization service is not the service. Check the address.")
-            ) from None
-    if answer.status == 401:
-        raise WrongCredential(
-            _(
-                "The authorization service does not accept the credential. Run \"orest pair\" on the service and put the "
-                "new credential into the settings."
+    return _Exchange(env).post(address, path, credential, **arguments)
+
+
+class _Exchange:
+    """One question and its answer. The environment is for the language of the texts."""
+
+    def __init__(self, env):
+        self.env = env if env.lang else env(context=dict(env.context, lang="en_US"))
+
+    def post(self, address, path, credential, headers=None, json_body=None, form=None, act=False, repeatable=True):
+        """See :func:`post`."""
+        if not address.startswith(("https://", "http://")):
+            raise NotConfigured(
+                _("The address of the authorization service must begin with https:// (or http:// on the own machine).")
             )
-        )
-    if answer.status in (502, 503, 504):
-        raise ServiceUnavailable(_("The authorization service can't answer at the moment. Try again."))
-    if 300 <= answer.status < 400:
-        raise Nonsense(
-            _("The address of the authorization service sends on to another one (%s). Put that one into the settings.")
-            % (answer.headers.get("Location") or "?").split("?")[0]
-        )
-    return answer
+        if not credential.isascii() or not credential.isprintable():
+            raise WrongCredential(_("The credential of the authorization service has characters that none has."))
+        timeout = ACT_TIMEOUT if act else READ_TIMEOUT
+        arguments = {
+            "auth": _Bearer(credential),
+            "headers": headers or {},
+            "timeout": (CONNECT_TIMEOUT, timeout),
+            "allow_redirects": False,
+            "stream": True,
+        }
+        if form is not None:
+            arguments["data"] = form
+        else:
+            arguments["data"] = json.dumps(json_body or {}).encode()
+            arguments["headers"] = dict(arguments["headers"], **{"Content-Type": "application/json"})
+        deadline = time.monotonic() + CONNECT_TIMEOUT + timeout
+        url = address.rstrip("/") + path
+        for last in (False, True) if repeatable else (True,):
+            try:
+                answer = self._read(_session().post(url, **arguments), deadline)
+                break
+            except requests.exceptions.SSLError:
+                raise ServiceUnavailable(
+                    _(
+                        "The authorization service's TLS certificate is not trusted: it has expired, is for another name, "
+                        "or was issued by somebody whom this server does not know."
+                    )
+                ) from None
+            except requests.exceptions.ConnectTimeout:
+                raise ServiceUnavailable(
+                    _("The authorization service can't be reached: nobody answers at its address.")
+                ) from None
+            except requests.exceptions.Timeout:
+                raise self._slow() from None
+            except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
+                raise NotConfigured(_("The address of the authorization service is no address.")) from None
+            except requests.exceptions.ConnectionError as error:
+                if "timed out" in str(error):
+                    # While the body came.
+                    raise self._slow() from None
+                # A connection that was kept alive and had just been closed at the other end.
+                if last or not _was_cut(error) or time.monotonic() > deadline:
+                    raise ServiceUnavailable(
+                        _("The authorization service can't be reached: it is not running, or its address is another.")
+                    ) from None
+            except requests.exceptions.RequestException:
+                raise Nonsense(
+                    _("What answers at the address of the authorization service is not the service. Check the address.")
+                ) from None
+        if answer.status == 401:
+            raise WrongCredential(
+                _(
+                    "The authorization service does not accept the credential. Run \"orest pair\" on the service and put the "
+                    "new credential into the settings."
+                )
+            )
+        if answer.status in (502, 503, 504):
+            raise ServiceUnavailable(_("The authorization service can't answer at the moment. Try again."))
+        if 300 <= answer.status < 400:
+            raise Nonsense(
+                _("The address of the authorization service sends on to another one (%s). Put that one into the settings.")
+                % (answer.headers.get("Location") or "?").split("?")[0]
+            )
+        return answer
 
+    def _read(self, response, deadline):
+        """The whole body, within bounds of time and size: a timeout on the socket alone starts anew with each byte."""
+        with response:
+            chunks, size = [], 0
+            for chunk in response.iter_content(_CHUNK):
+                size += len(chunk)
+                if size > ANSWER_BYTES_MAX:
+                    raise Nonsense(_("The authorization service's answer has no end."))
+                if time.monotonic() > deadline:
+                    raise self._slow()
+                chunks.append(chunk)
+            return Answer(self.env, response.status_code, response.headers, b"".join(chunks))
 
-def _read(response, deadline):
-    """The whole body, within bounds of time and size: a timeout on the socket alone starts anew with each byte."""
-    with response:
-        chunks, size = [], 0
-        for chunk in response.iter_content(_CHUNK):
-            size += len(chunk)
-            if size > ANSWER_BYTES_MAX:
-                raise Nonsense(_("The authorization service's answer has no end."))
-            if time.monotonic() > deadline:
-                raise _slow()
-            chunks.append(chunk)
-        return Answer(response.status_code, response.headers, b"".join(chunks))
-
-
-def _slow():
-    return ServiceUnavailable(_("The authorization service takes too long to answer. Try again."))
+    def _slow(self):
+        return ServiceUnavailable(_("The authorization service takes too long to answer. Try again."))
 
 
 def _was_cut(error):

@@ -34,6 +34,10 @@ GROUPS_FIELD = "group_ids" if SERIES >= 19 else "groups_id"
 ALL_GROUPS_FIELD = "all_group_ids" if SERIES >= 19 else "groups_id"
 
 
+# What `res.groups` calls its users.
+MEMBERS_FIELD = "user_ids" if SERIES >= 19 else "users"
+
+
 def domain_list(domain):
     """The domain in prefix notation, with each operator written out."""
     if SERIES >= 19:
@@ -80,6 +84,14 @@ def invalidate_all(env):
         env.invalidate_all(flush=False)
     else:
         env.cache.invalidate()
+
+
+def forget(model, names=None):
+    """Forgets what was read of a model, and nothing else: a write that is under way needs what it has in the cache."""
+    if SERIES >= 16:
+        model.invalidate_model(names, flush=False)
+    else:
+        model.env.cache.invalidate([(model._fields[name], None) for name in names or model._fields if name != "id"])
 
 
 def put_in_cache(records, field, values):

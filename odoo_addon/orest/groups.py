@@ -62,20 +62,17 @@ class Question:
         :param ask: calls `formatted_read_group` of the service
         :param domain: in the service's words
         """
-        if not self.moments and self._has_own_order():
+        if not self.moments:
             order = ", ".join("%s %s" % (spec, "desc" if down else "asc") for spec, down in self.order) or None
             rows = self._parse(ask(domain, [key.spec for key in self.keys], self.aggregates, order, offset, limit))
             merged = self._merge(rows)
             if len(merged) == len(rows):
-                return rows
+                return list(merged.items())
         if self.keys and not self.is_additive():
             raise NotForwarded("an aggregate that does not add up")
         merged = self._merge(self._bucketed(ask, domain))
         rows = self._sorted(list(merged.items()))
         return rows[offset : offset + limit if limit else None]
-
-    def _has_own_order(self):
-        return True
 
     def _parse(self, answer):
         if not isinstance(answer, list):

@@ -20,7 +20,7 @@ def _wrap(execute_cr):
                 given, named = args[0], args[1] if len(args) > 1 else kw.get("kw") or {}
             else:
                 given, named = args, kw
-            token.check_call(api.Environment(cr, uid, {}), obj, method, list(given), dict(named or {}))
+            tokens.check_call(api.Environment(cr, uid, {}), token, obj, method, list(given), dict(named or {}))
         return execute_cr(cr, uid, obj, method, *args, **kw)
 
     checked.orest = True

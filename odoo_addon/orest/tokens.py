@@ -28,10 +28,9 @@ READING_METHODS = frozenset(
 CREDENTIAL_MODELS = frozenset(
     ["res.users.apikeys", "res.users.apikeys.description", "res.users.apikeys.show", "res.users.identitycheck"]
 )
-#: Parameters of methods that name fields: one by one, in an order, in a domain, as keys.
+#: Parameters of methods that name fields: one by one, in an order, as keys. Whatever else looks like a domain is one.
 _LISTS = {"fields", "field_names", "allfields", "groupby", "group_by", "fields_to_export", "aggregates", "fields_list"}
 _ORDERS = {"order", "orderby"}
-_DOMAINS = {"domain", "args", "having"}
 _VALUES = {"vals", "vals_list", "values", "default"}
 _SPECIFICATIONS = {"specification", "unfold_read_specification", "groupby_read_specification", "fields_spec"}
 
@@ -39,6 +38,14 @@ _SPECIFICATIONS = {"specification", "unfold_read_specification", "groupby_read_s
 def is_token(key):
     """Whether a key is for the service to judge."""
     return isinstance(key, str) and key.startswith(PREFIX)
+
+
+def check_call(env, token, model, method, args, kwargs):
+    """Refuses a call that the token does not let through.
+
+    :raise AccessError: and what to tell the application's maker
+    """
+    Call(env, token, kwargs).check(model, method, args, kwargs)
 
 
 def current():
@@ -101,34 +108,46 @@ class Token:
             return name not in names
         return limit == "whitelist" and name in names
 
-    def check_call(self, env, model, method, args, kwargs):
-        """Refuses a call that the scopes or the model scheme don't let through.
+
+class Call:
+    """A call with a token, that is looked at before it is made."""
+
+    def __init__(self, env, token, kwargs):
+        context = kwargs.get("context")
+        lang = context.get("lang") if isinstance(context, dict) else None
+        # Without a language the texts below would be translated by a cursor of the request's own.
+        self.env = env(context={"lang": lang if isinstance(lang, str) else "en_US"})
+        self.token = token
+
+    def check(self, model, method, args, kwargs):
+        """Refuses what the scopes or the model scheme don't let through.
 
         :raise AccessError: and what to tell the application's maker
         """
-        if not self.may_call(method):
+        token = self.token
+        if not token.may_call(method):
             raise AccessError(_("The token's scope lets this application read only; %s is not a reading method.") % method)
         self._check_model(model)
-        if self.models or self.limit != "none":
-            self._check_arguments(env, model, method, args, kwargs)
+        if token.models or token.limit != "none":
+            self._check_arguments(model, method, args, kwargs)
 
     def _check_model(self, model):
-        if not self.may_use_model(model):
+        if not self.token.may_use_model(model):
             raise AccessError(_("The application's model scheme does not let it use the model %s.") % model)
 
     def _check_field(self, model, name):
-        if not self.may_use_field(model, name):
+        if not self.token.may_use_field(model, name):
             raise AccessError(
                 _("The application's model scheme does not let it use the field %(field)s of the model %(model)s.")
                 % {"field": name, "model": model}
             )
 
-    def _check_arguments(self, env, model, method, args, kwargs):
+    def _check_arguments(self, model, method, args, kwargs):
         """Looks through the arguments for fields and paths: a search by a hidden field tells its value as well as reading it."""
-        if model not in env:
+        if model not in self.env:
             return
-        function = getattr(type(env[model]), method, None)
-        named = dict(kwargs)
+        function = getattr(type(self.env[model]), method, None)
+        named = list(kwargs.items())
         if callable(function):
             try:
                 parameters = [name for name in inspect.signature(function).parameters if name != "self"]
@@ -138,36 +157,36 @@ class Token:
                 # The ids come first.
                 parameters = ["ids", *parameters]
             # What is inherited as *args has no names: whatever looks like a domain is one.
-            named.update(zip(parameters, args))
-            named.update(("", arg) for arg in args[len(parameters) :])
+            named += zip(parameters, args)
+            named += [("", arg) for arg in args[len(parameters) :]]
         if method in ("name_search", "name_get", "web_name_search"):
             self._check_field(model, "display_name")
-        for name, value in named.items():
+        for name, value in named:
             if name in _LISTS:
                 for path in [value] if isinstance(value, str) else value or ():
-                    self._check_path(env, model, path)
+                    self._check_path(model, path)
             elif name in _ORDERS and isinstance(value, str):
                 for part in value.split(","):
-                    self._check_path(env, model, (part.split() or [""])[0])
+                    self._check_path(model, (part.split() or [""])[0])
             elif name in _VALUES:
                 for values in [value] if isinstance(value, dict) else value or ():
-                    self._check_values(env, model, values)
+                    self._check_values(model, values)
             elif name in _SPECIFICATIONS and isinstance(value, dict):
-                self._check_specification(env, model, value)
+                self._check_specification(model, value)
             elif name != "ids":
-                self._check_domain(env, model, value)
-        context = named.get("context")
+                self._check_domain(model, value)
+        context = kwargs.get("context")
         if isinstance(context, dict) and isinstance(context.get("group_by"), (str, list)):
             by = context["group_by"]
             for path in [by] if isinstance(by, str) else by:
-                self._check_path(env, model, path)
+                self._check_path(model, path)
 
-    def _check_path(self, env, model, path):
+    def _check_path(self, model, path):
         """`user_id.partner_id/name:count`, from the model on."""
         if not isinstance(path, str):
             return
         for name in path.partition(":")[0].replace("/", ".").split("."):
-            field = env[model]._fields.get(name)
+            field = self.env[model]._fields.get(name)
             if field is None:
                 return
             self._check_field(model, name)
@@ -176,37 +195,37 @@ class Token:
                     self._check_model(field.comodel_name)
                 model = field.comodel_name
 
-    def _check_domain(self, env, model, domain):
+    def _check_domain(self, model, domain):
         """Whatever looks like a term, however deep."""
         if not isinstance(domain, (list, tuple)):
             return
         if len(domain) == 3 and isinstance(domain[0], str) and isinstance(domain[1], str) and domain[0] not in "&|!":
-            self._check_path(env, model, domain[0])
-            if domain[1] in ("any", "not any") and domain[0] in env[model]._fields:
-                comodel = env[model]._fields[domain[0]].comodel_name
+            self._check_path(model, domain[0])
+            if domain[1] in ("any", "not any") and domain[0] in self.env[model]._fields:
+                comodel = self.env[model]._fields[domain[0]].comodel_name
                 if comodel:
                     self._check_model(comodel)
-                    self._check_domain(env, comodel, domain[2])
+                    self._check_domain(comodel, domain[2])
             return
         for part in domain:
-            self._check_domain(env, model, part)
+            self._check_domain(model, part)
 
-    def _check_values(self, env, model, values):
+    def _check_values(self, model, values):
         if not isinstance(values, dict):
             return
         for name, value in values.items():
-            self._check_path(env, model, name)
-            field = env[model]._fields.get(name)
+            self._check_path(model, name)
+            field = self.env[model]._fields.get(name)
             if field is not None and field.type in ("one2many", "many2many") and isinstance(value, (list, tuple)):
                 self._check_model(field.comodel_name)
                 for command in value:
                     if isinstance(command, (list, tuple)) and len(command) == 3:
-                        self._check_values(env, field.comodel_name, command[2])
+                        self._check_values(field.comodel_name, command[2])
 
-    def _check_specification(self, env, model, specification):
+    def _check_specification(self, model, specification):
         for name, inner in specification.items():
-            self._check_path(env, model, name)
-            field = env[model]._fields.get(name)
+            self._check_path(model, name)
+            field = self.env[model]._fields.get(name)
             if field is not None and field.relational and isinstance(inner, dict) and inner.get("fields"):
                 self._check_model(field.comodel_name)
-                self._check_specification(env, field.comodel_name, inner["fields"])
+                self._check_specification(field.comodel_name, inner["fields"])

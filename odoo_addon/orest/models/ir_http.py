@@ -20,7 +20,6 @@ class IrHttp(models.AbstractModel):
                 if "__model__" not in args or "__method__" not in args:
                     raise AccessDenied()
                 arguments = request.get_json_data() if request.httprequest.data else {}
-                token.check_call(
-                    request.env, args["__model__"], args["__method__"], [], arguments if isinstance(arguments, dict) else {}
-                )
+                arguments = arguments if isinstance(arguments, dict) else {}
+                tokens.check_call(request.env, token, args["__model__"], args["__method__"], [], arguments)
             return super()._pre_dispatch(rule, args)

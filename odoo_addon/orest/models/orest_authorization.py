@@ -80,7 +80,7 @@ class OrestAuthorization(models.Model):
         :param str expect: the digest of a preview: if the selection has changed since, nothing is done
         :return: a receipt: `revocation_id`, `sequence`, `requested`, `revoked`, `already_revoked`
         """
-        records = self.exists()
+        records = self._existing()
         compat.check_access(records or self.browse(), "unlink")
         compat.flush_all(self.env)
         receipt = self._orest(
@@ -105,18 +105,21 @@ class OrestAuthorization(models.Model):
         """
         compat.check_access(self.browse(), "unlink")
         if ids is not None:
-            records = self.browse(ids).exists()
+            records = self.browse(ids)._existing()
             compat.check_access(records, "unlink")
             ids = records.ids
+        context = self._orest_context()
         if domain is not None:
-            domain = self._forwarded(compat.domain_list(domain), ("read", "unlink"))
+            domain = compat.domain_list(domain)
+            context = self._orest_context(domain)
+            domain = self._forwarded(domain, ("read", "unlink"))
         return self._orest(
             "preview_revoke",
             ids=ids,
             domain=domain,
             user_id=user_id,
             application_id=application_id,
-            context=self._orest_context(),
+            context=context,
         )
 
     @api.model
@@ -127,15 +130,16 @@ class OrestAuthorization(models.Model):
         """
         compat.check_access(self.browse(), "unlink")
         compat.flush_all(self.env)
+        domain = compat.domain_list(domain)
         receipt = self._orest(
             "revoke_domain",
-            domain=self._forwarded(compat.domain_list(domain), ("read", "unlink")),
+            domain=self._forwarded(domain, ("read", "unlink")),
             reason=reason or None,
             reason_user=reason_user or None,
             expect=expect or None,
             channel=self._channel(),
             act=True,
-            context=self._orest_context(),
+            context=self._orest_context(domain),
         )
         self._forget()
         return receipt
@@ -184,7 +188,7 @@ class OrestAuthorizationCode(models.Model):
 
         :return: `requested` and `deactivated`
         """
-        records = self.exists()
+        records = self._existing()
         # The right to the authorizations: the codes have none of their own but reading.
         compat.check_access(records.mapped("authorization_id"), "unlink")
         result = self._orest("action_revoke_authorization_codes", ids=records.ids, act=True)

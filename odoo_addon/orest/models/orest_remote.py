@@ -65,9 +65,12 @@ class OrestRemote(models.AbstractModel):
         return self.env["orest.service"]._call(self._name, method, **arguments)
 
     @api.model
-    def _orest_context(self, active_test=None):
-        if active_test is None:
-            active_test = self.env.context.get("active_test", True)
+    def _orest_context(self, domain=None):
+        """The context for a call that has to do with the records of a domain, or with records whatever they are."""
+        active_test = domain is not None and self.env.context.get("active_test", True)
+        # Core does not look for active ones where a domain speaks of it. Part of the domain may have been answered here.
+        if active_test and any(isinstance(leaf, (list, tuple)) and leaf[0] == "active" for leaf in domain):
+            active_test = False
         return {"active_test": bool(active_test), "lang": "en_US", "tz": "UTC"}
 
     @api.model
@@ -159,7 +162,7 @@ class OrestRemote(models.AbstractModel):
         asked = {
             "domain": self._forwarded(domain),
             "order": forward_order(self, order or self._order),
-            "context": self._orest_context(),
+            "context": self._orest_context(domain),
         }
         if offset:
             asked["offset"] = offset
@@ -184,7 +187,7 @@ class OrestRemote(models.AbstractModel):
 
     @api.model
     def _orest_count(self, domain, limit):
-        asked = {"domain": self._forwarded(domain), "context": self._orest_context()}
+        asked = {"domain": self._forwarded(domain), "context": self._orest_context(domain)}
         if limit:
             asked["limit"] = limit
         number = self._orest("search_count", **asked)
@@ -218,7 +221,8 @@ class OrestRemote(models.AbstractModel):
         """
         compat.check_access(self.browse(), "read")
         question = Question(self, groupby, aggregates, order)
-        context = self._orest_context()
+        domain = compat.domain_list(domain)
+        context = self._orest_context(domain)
 
         def ask(domain, by, aggregates, order, offset, limit):
             return self._orest(
@@ -232,7 +236,7 @@ class OrestRemote(models.AbstractModel):
                 context=context,
             )
 
-        return question.rows(ask, self._forwarded(compat.domain_list(domain)), offset or 0, limit or None)
+        return question.rows(ask, self._forwarded(domain), offset or 0, limit or None)
 
     @api.model
     def _read_group(self, domain, groupby=(), aggregates=(), having=(), offset=0, limit=None, order=None):
@@ -281,8 +285,15 @@ class OrestRemote(models.AbstractModel):
         ids = [number for number in self._ids if isinstance(number, int)]
         if not ids:
             return self
-        found = set(self._orest("search", domain=[["id", "in", ids]], context=self._orest_context(False)))
+        found = set(self._orest("search", domain=[["id", "in", ids]], context=self._orest_context()))
         return self.browse(number for number in self._ids if number in found or not isinstance(number, int))
+
+    def _existing(self):
+        """Those that are in the service.
+
+        :raise AccessError: some of them are hidden from this user
+        """
+        return self.browse(self._orest("exists", ids=self.ids)) if self else self
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -311,7 +322,9 @@ class OrestRemote(models.AbstractModel):
     def _forget(self):
         """What was read is not so any more."""
         _stashes.pop(self.env.cr, None)
-        compat.invalidate_all(self.env)
+        for name in self.env.registry.descendants(["orest.remote"], "_inherit"):
+            compat.forget(self.env[name])
+        compat.forget(self.env["res.users"], ["orest_authorization_ids"])
 
     def _rows(self, names):
         """The rows of these records that exist, with at least these fields."""
@@ -327,7 +340,7 @@ class OrestRemote(models.AbstractModel):
                     ids=missing[start : start + ROWS_PER_CALL],
                     fields=asked,
                     load="",
-                    context=self._orest_context(False),
+                    context=self._orest_context(),
                 )
                 for row in self._rows_of(answer):
                     rows.setdefault(row["id"], {}).update(row)
@@ -426,7 +439,7 @@ class OrestRemote(models.AbstractModel):
                 load="",
                 limit=ROWS_MAX + 1,
                 order="id",
-                context=self._orest_context(False),
+                context=self._orest_context(),
             )
         )
         if len(rows) > ROWS_MAX:
@@ -488,7 +501,7 @@ class OrestRemote(models.AbstractModel):
     def unlink(self):
         if not self:
             return True
-        records = self.exists()
+        records = self._existing()
         compat.check_access(records or self.browse(), "unlink")
         # The caller's pending writes would be lost with what is forgotten below, and a failure among them must come first.
         compat.flush_all(self.env)

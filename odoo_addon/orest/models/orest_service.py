@@ -124,7 +124,7 @@ class OrestService(models.AbstractModel):
                 )
             )
         try:
-            return client.post(address, path, credential, **arguments)
+            return client.post(self.env, address, path, credential, **arguments)
         except ServiceUnavailable as error:
             _failures[self.env.cr] = error
             _logger.warning("The authorization service at %s: %s", address, error.args[0])

@@ -93,6 +93,7 @@ class ResConfigSettings(models.TransientModel):
             raise ServiceError(_("There is no credential yet. Run “orest pair” where the service is, and put in what it prints."))
         parameter = self.env["ir.config_parameter"].sudo().get_param
         answer = client.post(
+            self.env,
             address,
             "/json/2/orest.pairing/check",
             credential,

@@ -13,6 +13,10 @@ SYNC_CHUNK = 500
 #: Fields of a user of which the service is told.
 _TOLD = {"login", "name", "email", "lang", "tz", "active", "partner_id", "orest_password_version"}
 
+#: Of one's own record.
+_OWN_READABLE = ["orest_authorization_ids", "orest_problem"]
+_OWN_WRITEABLE = ["orest_authorization_ids"]
+
 
 class ResUsers(models.Model):
     _inherit = "res.users"
@@ -35,13 +39,24 @@ class ResUsers(models.Model):
         help="Goes up with each new password: the service revokes then what acts for the user.",
     )
 
-    @property
-    def SELF_READABLE_FIELDS(self):
-        return super().SELF_READABLE_FIELDS + ["orest_authorization_ids", "orest_problem"]
+    if compat.SERIES >= 15:
 
-    @property
-    def SELF_WRITEABLE_FIELDS(self):
-        return super().SELF_WRITEABLE_FIELDS + ["orest_authorization_ids"]
+        @property
+        def SELF_READABLE_FIELDS(self):
+            return super().SELF_READABLE_FIELDS + _OWN_READABLE
+
+        @property
+        def SELF_WRITEABLE_FIELDS(self):
+            return super().SELF_WRITEABLE_FIELDS + _OWN_WRITEABLE
+
+    else:
+
+        def __init__(self, pool, cr):
+            result = super().__init__(pool, cr)
+            # Lists of the class, as the modules before have made them; never change one in place.
+            type(self).SELF_READABLE_FIELDS = self.SELF_READABLE_FIELDS + _OWN_READABLE
+            type(self).SELF_WRITEABLE_FIELDS = self.SELF_WRITEABLE_FIELDS + _OWN_WRITEABLE
+            return result
 
     def _compute_orest_problem(self):
         """What an empty list of authorizations would hide: that the service is away."""
@@ -51,6 +66,35 @@ class ResUsers(models.Model):
         except ServiceError as error:
             problem = error.args[0]
         self.orest_problem = problem
+
+    if compat.SERIES < 17:
+
+        @api.model
+        def _search(self, args, *more, **named):
+            """As core's, which would look for the authorizations in a table, and there is none."""
+            return super()._search([self._orest_resolved(term) for term in args or []], *more, **named)
+
+        @api.model
+        def _orest_resolved(self, term):
+            """A term on authorizations as one on ids of users."""
+            name = "orest_authorization_ids"
+            if not isinstance(term, (tuple, list)) or str(term[0]).split(".")[0] != name:
+                return term
+            left, operator, value = term
+            model = self.env["orest.authorization"]
+            negative = operator.startswith("not ") or operator == "!="
+            if left != name:
+                found, negative = model.search([(left.partition(".")[2], operator, value)]), False
+            elif not value:
+                # "= False": there is none. All who have one are counted by the service.
+                keys = [keys[0] for keys, _count in model._orest_groups([], ["user_id"], ["__count"], 0, None, None)]
+                return ("id", "in" if negative else "not in", [number for number in keys if number])
+            elif isinstance(value, str):
+                positive = {"!=": "="}.get(operator, operator[4:] if negative else operator)
+                found = model.search([("display_name", positive, value)])
+            else:
+                found = model.browse([value] if isinstance(value, int) else list(value)).exists()
+            return ("id", "not in" if negative else "in", found.mapped("user_id").ids)
 
     # -- the service knows the users that Odoo has ------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class ResUsersApikeys(models.Model):
         address = request.httprequest.remote_addr
         request.orest_token = None
         try:
-            token = Token(self.env["orest.service"].sudo()._introspect(key))
+            token = Token(self.env["orest.service"].with_context(lang="en_US").sudo()._introspect(key))
         except ServiceError as error:
             _logger.warning("Access token from %s refused, as it can't be verified: %s", address, error.args[0])
             raise AccessDenied() from None

@@ -1,0 +1,198 @@
+"""Access tokens in place of passwords and API keys, over Odoo's own doors."""
+
+import json
+import uuid
+from xmlrpc.client import Fault, ServerProxy
+
+from odoo.tests.common import HttpCase, tagged
+
+from .. import compat, tokens
+from .common import ServiceMixin
+
+DENIED = "odoo.exceptions.AccessDenied"
+REFUSED = "odoo.exceptions.AccessError"
+
+
+@tagged("post_install", "-at_install")
+class TestTokens(ServiceMixin, HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.connect()
+        self.user = self.new_user()
+        self.token, self.authorization = self.new_token(self.user)
+
+    def whoami(self, token=None, uid=None):
+        return self.execute(uid or self.user.id, token or self.token, "res.users", "read", [self.user.id], ["login"])
+
+    def test_a_token_stands_for_its_user(self):
+        self.assertEqual(self.rpc("common", "authenticate", self.env.cr.dbname, self.user.login, self.token, {}), self.user.id)
+        self.assertEqual(self.rpc("common", "login", self.env.cr.dbname, self.user.login, self.token), self.user.id)
+        self.assertEqual(self.whoami(), [{"id": self.user.id, "login": self.user.login}])
+
+    def test_a_revoked_token_is_refused_on_the_next_call(self):
+        self.assertTrue(self.whoami())
+        self.assertTrue(self.whoami(), "the second call is the one that a cache would answer")
+        self.assertEqual(self.authorization.action_revoke_tokens(reason="test")["revoked"], 1)
+        self.assertFalse(self.is_active(self.token))
+        self.assertEqual(self.whoami(), DENIED)
+        self.assertIs(self.rpc("common", "authenticate", self.env.cr.dbname, self.user.login, self.token, {}), False)
+
+    def test_xmlrpc(self):
+        server = self.address() + "/xmlrpc/2/object"
+        call = ServerProxy(server, allow_none=True).execute_kw
+        arguments = (self.env.cr.dbname, self.user.id, self.token, "res.users", "read", [[self.user.id], ["login"]])
+        self.assertEqual(call(*arguments)[0]["login"], self.user.login)
+        self.authorization.unlink()
+        with self.assertRaises(Fault):
+            call(*arguments)
+
+    def test_a_token_is_good_for_no_other_user(self):
+        other = self.new_user("Otto")
+        self.assertEqual(self.execute(other.id, self.token, "res.users", "search_count", []), DENIED)
+        self.assertEqual(self.execute(self.admin.id, self.token, "res.users", "search_count", []), DENIED)
+        self.assertIs(self.rpc("common", "authenticate", self.env.cr.dbname, other.login, self.token, {}), False)
+
+    def test_a_mistyped_token_is_refused(self):
+        for token in (self.token[:-1], self.token[:-1] + ("0" if self.token[-1] != "0" else "1"), "orat_", "orat_" + "A" * 90):
+            self.assertEqual(self.whoami(token), DENIED, token)
+
+    def test_refused_tokens_lock_nobody_out(self):
+        self.env["ir.config_parameter"].sudo().set_param("base.login_cooldown_after", "3")
+        for _count in range(5):
+            self.assertEqual(self.whoami("orat_" + "A" * 90), DENIED)
+            self.assertIs(self.rpc("common", "login", self.env.cr.dbname, self.user.login, "orat_" + "A" * 90), False)
+        self.assertEqual(self.rpc("common", "login", self.env.cr.dbname, self.user.login, self.user.login), self.user.id)
+
+    def test_passwords_and_api_keys_are_none_of_our_business(self):
+        self.assertEqual(self.whoami(self.user.login)[0]["login"], self.user.login)
+        self.assertEqual(self.whoami("wrong"), DENIED)
+        key = self.new_api_key(self.user)
+        self.assertEqual(self.whoami(key)[0]["login"], self.user.login)
+
+    def test_nobody_signs_in_with_a_token(self):
+        answer = self.url_open(
+            "/web/session/authenticate",
+            data='{"jsonrpc": "2.0", "params": {"db": "%s", "login": "%s", "password": "%s"}}'
+            % (self.env.cr.dbname, self.user.login, self.token),
+            headers={"Content-Type": "application/json"},
+        ).json()
+        self.assertIn("error", answer)
+
+    def test_a_token_without_the_scope_is_refused(self):
+        application, secret = self.new_application(self.user, scope="profile rpc.read rpc")
+        token, _authorization = self.new_token(self.user, "profile", application, secret)
+        self.assertTrue(self.is_active(token))
+        self.assertEqual(self.whoami(token), DENIED)
+
+    def test_a_reading_scope_reads(self):
+        application, secret = self.new_application(self.user)
+        token, _authorization = self.new_token(self.user, "rpc.read", application, secret)
+        self.assertTrue(self.whoami(token))
+        self.assertTrue(self.execute(self.user.id, token, "res.partner", "search_read", [], ["name"], limit=1))
+        self.assertTrue(self.execute(self.user.id, token, "res.partner", "fields_get", ["name"]))
+        partner = self.user.partner_id.id
+        for method, args in (
+            ("write", [[partner], {"name": "x"}]),
+            ("create", [{"name": "x"}]),
+            ("unlink", [[partner]]),
+            ("copy", [partner]),
+            ("toggle_active", [[partner]]),
+            ("message_post", [[partner]]),
+        ):
+            self.assertEqual(self.execute(self.user.id, token, "res.partner", method, *args), REFUSED, method)
+        self.assertEqual(self.user.partner_id.name, "Uma")
+
+    def test_rights_are_the_users(self):
+        self.assertEqual(self.execute(self.user.id, self.token, "ir.config_parameter", "search", []), REFUSED)
+
+    def test_an_archived_user_is_refused(self):
+        self.user.active = False
+        compat.flush_all(self.env)
+        # The service has not heard of it yet.
+        self.assertTrue(self.is_active(self.token))
+        self.assertEqual(self.whoami(), DENIED)
+
+    def test_a_token_makes_no_other_credential(self):
+        token, _authorization = self.new_token(self.admin)
+        self.assertTrue(self.execute(self.admin.id, token, "res.users", "search", []))
+        self.assertEqual(self.execute(self.admin.id, token, "res.users.apikeys", "search", []), REFUSED)
+
+    def scheme(self, limit, *configurations):
+        scheme = self.env["orest.model.scheme"].create(
+            {
+                "name": "Scheme %s" % uuid.uuid4().hex[:8],
+                "model_limit": limit,
+                "configuration_ids": [
+                    (0, 0, {"model": model, "field_limit": fields_limit, "field_names": names})
+                    for model, fields_limit, names in configurations
+                ],
+            }
+        )
+        application, secret = self.new_application(self.user, model_scheme_id=scheme.id)
+        token, _authorization = self.new_token(self.user, "rpc", application, secret)
+        return lambda model, method, *args, **kwargs: self.execute(self.user.id, token, model, method, *args, **kwargs)
+
+    def test_a_scheme_keeps_to_its_models(self):
+        call = self.scheme("whitelist", ("res.partner", "none", ""))
+        self.assertTrue(call("res.partner", "search_read", [], ["name", "country_id"], limit=1))
+        self.assertEqual(call("res.users", "search", []), REFUSED)
+        # On ways around it too.
+        self.assertEqual(call("res.partner", "search", [["user_ids.login", "=", "admin"]]), REFUSED)
+        self.assertEqual(call("res.partner", "search", ["|", ["name", "=", "x"], ["user_ids.login", "like", "a"]]), REFUSED)
+        self.assertEqual(call("res.partner", "export_data", [1], ["name", "user_ids/login"]), REFUSED)
+        self.assertEqual(call("res.partner", "create", {"name": "x", "bank_ids": [(0, 0, {"acc_number": "1"})]}), REFUSED)
+
+    def test_a_scheme_leaves_models_out(self):
+        call = self.scheme("blacklist", ("res.users", "none", ""))
+        self.assertTrue(call("res.partner", "search", [], limit=1))
+        self.assertEqual(call("res.users", "search", []), REFUSED)
+
+    def test_a_scheme_keeps_to_its_fields(self):
+        call = self.scheme("none", ("res.partner", "blacklist", "email, phone"))
+        partner = self.user.partner_id.id
+        self.assertEqual(call("res.partner", "read", [partner], ["name"])[0]["name"], "Uma")
+        self.assertEqual(call("res.partner", "read", [partner], ["name", "email"]), REFUSED)
+        self.assertNotIn("email", call("res.partner", "read", [partner])[0])
+        self.assertEqual(call("res.partner", "search", [["email", "like", "a%"]]), REFUSED)
+        self.assertEqual(call("res.partner", "search", [], order="phone desc"), REFUSED)
+        self.assertEqual(call("res.partner", "write", [partner], {"phone": "1"}), REFUSED)
+        self.assertEqual(call("res.users", "search", [["partner_id.email", "like", "a"]]), REFUSED)
+        call = self.scheme("none", ("res.country", "whitelist", "code"))
+        self.assertTrue(call("res.country", "search_read", [["code", "=", "HU"]], ["code"]))
+        self.assertEqual(call("res.country", "search_read", [["code", "=", "HU"]], ["name"]), REFUSED)
+        self.assertEqual(call("res.country", "name_search", "Hun"), REFUSED)
+
+    def test_the_service_away_accepts_nothing(self):
+        self.assertTrue(self.whoami())
+        self.move_service("http://127.0.0.1:9")
+        self.assertEqual(self.whoami(), DENIED)
+        self.assertIs(self.rpc("common", "login", self.env.cr.dbname, self.user.login, self.token), False)
+        self.assertEqual(self.whoami(self.user.login)[0]["login"], self.user.login, "a password needs no service")
+
+    def test_json_2(self):
+        if compat.SERIES < 19:
+            return
+
+        def call(path, token=self.token, **arguments):
+            return self.url_open(
+                "/json/2/" + path,
+                data=json.dumps(arguments),
+                headers={"Authorization": "Bearer " + token, "Content-Type": "application/json"},
+            )
+
+        answer = call("res.users/read", ids=[self.user.id], fields=["login"])
+        self.assertEqual((answer.status_code, answer.json()), (200, [{"id": self.user.id, "login": self.user.login}]))
+        application, secret = self.new_application(self.user)
+        reading, _authorization = self.new_token(self.user, "rpc.read", application, secret)
+        self.assertEqual(call("res.users/read", reading, ids=[self.user.id], fields=["login"]).status_code, 200)
+        self.assertEqual(call("res.partner/write", reading, ids=[self.user.partner_id.id], vals={"name": "x"}).status_code, 403)
+        # Doors that ask for no scope take no token.
+        bearer = {"Authorization": "Bearer " + self.token}
+        self.assertEqual(self.url_open("/doc-bearer/index.json", headers=bearer).status_code, 401)
+        self.authorization.action_revoke_tokens()
+        self.assertEqual(call("res.users/read", ids=[self.user.id], fields=["login"]).status_code, 401)
+
+    def test_what_is_no_token(self):
+        self.assertFalse(tokens.is_token("orrt_x"))
+        self.assertFalse(tokens.is_token(None))
+        self.assertFalse(tokens.is_token("ORAT_x"))
