@@ -38,6 +38,9 @@ class Form(HTMLParser):
 class Browser:
     """A browser of one person. It keeps its cookies, so that a second application finds him signed in."""
 
+    # What the buttons of the consent page are called.
+    decision_field = "decision"
+
     def __init__(self, login, password):
         self.login, self.password = login, password
         self.session = requests.Session()
@@ -59,8 +62,8 @@ class Browser:
             values = dict(form.fields)
             if "password" in form.fields:
                 values.update(login=self.login, password=self.password)
-            elif ("decision", decision) in form.buttons:
-                values["decision"] = decision
+            elif (self.decision_field, decision) in form.buttons:
+                values[self.decision_field] = decision
             else:
                 raise RuntimeError(f"{answer.status_code} and no form that can be filled in:\n{answer.text[:2000]}")
             if sum("password" in Form(page.text).fields for page in self.pages) > 1:

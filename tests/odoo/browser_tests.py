@@ -2,9 +2,25 @@
 
 import json
 import os
+import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
+from grants import grant, register
 from lab import USERS, Trial
+
+WORKERS = 2
+# Authorizations of the past that fill the list.
+PAST = 150
+APPLICATIONS = [
+    ("Sales Dashboard", "rpc.read", "https://dashboard.example.com/callback", "Reads orders every night for the board's figures."),
+    ("Warehouse Scanner", "rpc", "https://scanner.example.com/callback", "The phones in the warehouse."),
+    ("Confluence Connector", "rpc", "https://wiki.example.com/callback", "Shows Odoo records on wiki pages."),
+]
+GRANTS = [
+    ("alice", 0, "firefox"), ("alice", 1, "phone"), ("alice", 2, "firefox"), ("bob", 2, "firefox"), ("carol", 2, "chrome"), ("dave", 2, "phone"),
+    ("erin", 0, "chrome"), ("erin", 2, "chrome"), ("frank", 1, "phone"), ("grace", 1, "phone"), ("heidi", 0, "firefox"), ("ivan", 2, "firefox"),
+]
 
 
 def run(lab, report, options):
@@ -13,44 +29,70 @@ def run(lab, report, options):
     screenshots.mkdir(exist_ok=True)
     for old in screenshots.glob("*.png"):
         old.unlink()
-    with Trial(lab, "browser") as trial:
+    # The administrator connects the two by hand, so nothing is in Odoo's configuration file.
+    with Trial(lab, "browser", in_file=False) as trial:
         report.say("installing the module")
         trial.install()
         # More than one worker: each has caches of its own, and none may go on accepting what was revoked.
-        trial.start(workers=2)
-        report.say("Odoo is up, with two workers")
-        play(trial, report, options, "journeys.mjs", {"screenshots": str(screenshots)})
+        trial.start(WORKERS)
+        play = Player(trial, report, options, screenshots)
+        play("connect.mjs")
+        report.say("registering applications, and letting them in")
+        applications = [register(trial, *application) for application in APPLICATIONS]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            grants = list(pool.map(lambda one: grant(trial, applications[one[1]], one[0], one[2]), GRANTS))
+        trial.orest("demo", "--authorizations", PAST, "--data-dir", trial.service.data_dir)
+        play("journeys.mjs", grants=grants, applications=applications)
+        report.say("the service is stopped")
+        trial.service.stop()
+        play("away.mjs", grants=grants)
+        trial.service.start()
+        play("back.mjs", grants=grants)
+        log = (lab.logs / "odoo-browser-server.log").read_text(encoding="utf-8", errors="replace")
+        workers = set(re.findall(r"^\S+ \S+ (\d+) .*\"POST /jsonrpc ", log, re.M))
+        report.check("tokens were shown to each of Odoo's workers", len(workers) >= WORKERS, workers)
+        errors = re.findall(r"^\S+ \S+ \d+ (?:ERROR|CRITICAL) .*$", log, re.M)
+        report.check("Odoo's log has no error", not errors, "\n    #   ".join(errors[:10]))
 
 
-def play(trial, report, options, script, more):
-    """Runs a script of the browser's; its checks are ours."""
-    stage = {
-        "odoo": trial.odoo.url, "database": trial.name, "service": trial.service.url, "credential": trial.credential,
-        "users": {"admin": "admin", **{login: login for login in USERS}}, **more,
-    }
-    path = trial.folder / "stage.json"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(stage, file)
-    process = subprocess.Popen(
-        ["node", os.path.join(options.npm, script), str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    )
-    done = False
-    try:
-        for line in process.stdout:
-            line = line.rstrip("\n")
-            if line.startswith("ok - "):
-                report.check(line.removeprefix("ok - "), True)
-            elif line.startswith("not ok - "):
-                report.check(line.removeprefix("not ok - "), False)
-            elif line == "# done":
-                done = True
-            else:
-                report.line(line)
-        report.check("the browser's script runs to its end", done and process.wait() == 0)
-    finally:
+class Player:
+    """Runs scripts of the browser's; their checks are ours."""
+
+    def __init__(self, trial, report, options, screenshots):
+        self.trial, self.report, self.options, self.screenshots = trial, report, options, screenshots
+
+    def __call__(self, script, **more):
+        trial = self.trial
+        stage = {
+            "odoo": trial.odoo.url, "database": trial.name, "service": trial.service.url, "credential": trial.credential,
+            "users": {"admin": "admin", **{login: login for login in USERS}}, "screenshots": str(self.screenshots), **more,
+        }
+        path = trial.folder / "stage.json"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(stage, file)
+        process = subprocess.Popen(
+            ["node", os.path.join(self.options.npm, script), str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True,
+        )
+        done = False
         try:
-            os.killpg(process.pid, 15)
-        except ProcessLookupError:
-            pass
-        process.wait()
+            for line in process.stdout:
+                line = line.rstrip("\n")
+                if line.startswith("ok - "):
+                    self.report.check(line.removeprefix("ok - "), True)
+                elif line.startswith("not ok - "):
+                    self.report.check(line.removeprefix("not ok - "), False)
+                elif line == "# done":
+                    done = True
+                else:
+                    self.report.line(line)
+            process.wait()
+            self.report.check(f"{script} runs to its end", done)
+        finally:
+            # Chromium is in the same group.
+            try:
+                os.killpg(process.pid, 15)
+            except ProcessLookupError:
+                pass
+            process.wait()
+

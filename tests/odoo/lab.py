@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -32,7 +34,7 @@ from server import Server  # noqa: E402
 SERIES = "14.0"
 MODULE = "orest"
 # Raised when what the base database holds changes, so that kept ones are made anew.
-LAYOUT = "1"
+LAYOUT = "2"
 BASE = "base"
 # People who were there before the module came. Their passwords are their logins.
 USERS = {
@@ -99,17 +101,22 @@ class Lab:
         log_path = self.logs / "odoo-base.log"
         log_path.write_bytes(b"")
         maker = postgres.Cluster(self.cluster.binaries, self.folder / "base-pg", self.cluster.password)
+        odoo = odoo14.Odoo(self.root, maker, self.folder / "base-odoo")
         try:
             maker.create()
             maker.start()
-            odoo = odoo14.Odoo(self.root, maker, self.folder / "base-odoo")
             maker.query("postgres", f"create database {BASE} template template0")
             odoo.install(BASE, "base", "base_setup", log_path=log_path)
             odoo.run(BASE, "shell", "--no-http", log_path=log_path, code=MAKE_USERS)
+            # What every page needs is put together once, and kept with the database.
+            odoo.start(BASE, log_path, workers=0)
+            warm(odoo.url)
+            odoo.stop()
             missing = set(USERS) - set(maker.query(BASE, "select login from res_users"))
             if missing:
                 raise Ended(f"there are no users {', '.join(sorted(missing))}: see {log_path}")
         finally:
+            odoo.stop()
             maker.stop()
         maker.copy_to(kept / "data")
         shutil.copytree(odoo.folder / "filestore" / BASE, kept / "filestore")
@@ -119,8 +126,9 @@ class Lab:
 class Trial:
     """A service of its own and an Odoo of its own that are paired. Nothing is shared with other trials."""
 
-    def __init__(self, lab, name, modules=(MODULE,), addons=(), options=None, demo=False):
-        self.lab, self.name, self.modules, self.addons, self.options, self.demo = lab, name, modules, addons, options or {}, demo
+    def __init__(self, lab, name, modules=(MODULE,), addons=(), in_file=True, demo=False):
+        """`in_file`: Odoo finds the service in its configuration file. `demo`: the service begins with its demo."""
+        self.lab, self.name, self.modules, self.addons, self.in_file, self.demo = lab, name, modules, addons, in_file, demo
         self.folder = lab.folder / name
         self.service = self.odoo = self.credential = self.admin_password = None
 
@@ -150,7 +158,8 @@ class Trial:
             self.orest("odoo-module", "--series", SERIES, "--output", addons)
             self.odoo = odoo14.Odoo(self.lab.root, self.lab.cluster, self.folder / "odoo", [addons, *self.addons])
             self.pair()
-            self.odoo.options = {"orest_service_url": self.service.url, "orest_credential": self.credential, **self.options}
+            if self.in_file:
+                self.odoo.options = {"orest_service_url": self.service.url, "orest_credential": self.credential}
             self.lab.cluster.copy_database(BASE, self.name)
             shutil.copytree(self.lab.cache / "base" / "filestore", self.odoo.folder / "filestore" / self.name)
         except BaseException:
@@ -188,12 +197,26 @@ class Trial:
             shutil.copyfile(self.service.log_path, self.lab.logs / f"odoo-{self.name}-service.log")
 
 
-class Refused(Exception):
+class Refused(RuntimeError):
     """Odoo answered with an error: its exception's name and message."""
 
     def __init__(self, name, message):
         super().__init__(f"{name}: {message}")
         self.name, self.message = name, message
+
+
+def warm(url):
+    """Signs in and looks at the web client, so that Odoo puts its scripts and styles together."""
+    jar = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    def get(address, form=None):
+        with jar.open(address, urllib.parse.urlencode(form).encode() if form else None, timeout=120) as answer:
+            return answer.read().decode()
+
+    token = re.search(r'name="csrf_token" value="([^"]+)"', get(f"{url}/web/login"))[1]
+    page = get(f"{url}/web/login", {"csrf_token": token, "login": "admin", "password": "admin"})
+    for path in re.findall(r'(?:src|href)="(/web/content/[^"]+)"', page):
+        get(f"{url}{path}")
 
 
 def json_rpc(url, service, method, *arguments):

@@ -13,6 +13,7 @@ import os
 import random
 import re
 import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -401,7 +402,9 @@ def short(value):
 def run(lab, report, _options):
     """Asks, and compares."""
     seed = int(os.environ.get("OREST_PARITY_SEED") or secrets.randbelow(10**6))
-    addons = Path(__file__).resolve().parent / "addons"
+    # A copy: Odoo's Python leaves what it compiled beside it.
+    addons = lab.folder / "addons"
+    shutil.copytree(Path(__file__).resolve().parent / "addons", addons, ignore=shutil.ignore_patterns("__pycache__"))
     with Trial(lab, "parity", modules=(MODULE, PARITY), addons=[addons], demo=True) as trial:
         trial.install()
         trial.start(WORKERS)

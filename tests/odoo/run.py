@@ -13,14 +13,16 @@ import time
 import traceback
 from pathlib import Path
 
-import browser_tests
-import lint
-import module_tests
-import parity
-from lab import Lab, on_terminate
-from packages import Unavailable
-from processes import Ended
-from report import Report
+sys.path.append(str(Path(__file__).resolve().parent.parent / "clients"))
+
+import browser_tests  # noqa: E402
+import lint  # noqa: E402
+import module_tests  # noqa: E402
+import parity  # noqa: E402
+from lab import Lab, on_terminate  # noqa: E402
+from packages import Unavailable  # noqa: E402
+from processes import Ended  # noqa: E402
+from report import Report  # noqa: E402
 
 PARTS = {
     "lint": lint.run,
@@ -55,7 +57,7 @@ def main():
     parser.add_argument("--binary", default=target / "debug" / "orest", help="the built orest")
     parser.add_argument("--cache", default=target / "odoo", help="where Odoo is kept, and what is made once")
     parser.add_argument("--logs", default=target / "test-logs", help="where the full logs go")
-    parser.add_argument("--npm", default=target / "odoo" / "browser", help="the folder with the browser's scripts and their node_modules")
+    parser.add_argument("--npm", default=target / "odoo" / "npm", help="the folder with the browser's scripts and their node_modules")
     parser.add_argument("names", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; by default all but {', '.join(ONLY_NAMED)}")
     options = parser.parse_args()
     unknown = set(options.names) - set(PARTS)
