@@ -1,6 +1,7 @@
 //! The command line: a transport like the others. One file a command.
 
 mod demo;
+mod doctor;
 mod keys;
 mod odoo_module;
 mod pair;
@@ -38,6 +39,8 @@ enum Command {
     Keys(keys::Keys),
     /// Write the Odoo module for your Odoo series
     OdooModule(odoo_module::OdooModule),
+    /// Say what is wrong, one line a check, and what to do about it
+    Doctor(doctor::Doctor),
     /// Pair the service with an Odoo, whose users its users are then
     Pair(pair::Pair),
 }
@@ -84,6 +87,7 @@ pub fn run() -> anyhow::Result<()> {
         match arguments.command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
+            Command::Doctor(doctor) => doctor.run(),
             Command::Keys(keys) => keys.run(),
             Command::OdooModule(module) => module.run(),
             Command::Pair(pair) => pair.run().await,

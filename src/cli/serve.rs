@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::config::{Config, Layer};
 use crate::limits;
 use crate::service::demo::{Demo, logins};
+use crate::store::{DatabaseUrl, Server};
 use crate::transport::server;
 
 /// Serve all doors.
@@ -77,7 +78,7 @@ impl Serve {
             ..Layer::default()
         };
         let config = self.place.config(layer)?;
-        let _claim = App::claim(&config)?;
+        let mut claim = App::claim(&config)?;
         let app = start(&config).await?;
         // The address is taken before anything is printed: whoever reads it can use it.
         let listener = TcpListener::bind(config.listen)
@@ -85,6 +86,8 @@ impl Serve {
             .map_err(|error| anyhow::anyhow!("can't listen at {}: {error}", config.listen))?;
         let address = listener.local_addr()?;
         let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let this = Server { instance: app.service.instance().to_owned(), base_url: base_url.clone() };
+        DatabaseUrl::note_server(&mut claim, &this)?;
 
         let demo = if self.demo { prepare_demo(&app, &config, &base_url).await? } else { None };
         let generated = app.service.ensure_administrator(self.admin_password).await?;

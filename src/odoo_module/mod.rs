@@ -131,6 +131,17 @@ fn convert(path: String, content: &[u8], series: Series) -> Result<(String, Vec<
     Ok((path, converted.into_bytes()))
 }
 
+/// The module's version for a series.
+pub fn version(series: Series) -> Result<String, WriteError> {
+    Ok(version_in(&files(series)?))
+}
+
+fn version_in(files: &[(String, Vec<u8>)]) -> String {
+    let manifest = files.iter().find(|(path, _)| path == MANIFEST);
+    let manifest = manifest.map(|(_, manifest)| String::from_utf8_lossy(manifest)).unwrap_or_default();
+    dialect::version(&manifest).map(|(_, version)| version.to_owned()).unwrap_or_default()
+}
+
 /// Writes the module to `output/orest`. An older one that was written so is replaced as a whole; anything else stays.
 pub fn write(series: Series, output: &Path) -> Result<Written, WriteError> {
     let files = files(series)?;
@@ -165,11 +176,7 @@ pub fn write(series: Series, output: &Path) -> Result<Written, WriteError> {
     if replaced {
         fs::remove_dir_all(&old).map_err(disk(&old))?;
     }
-    let version = files.iter().find(|(path, _)| path == MANIFEST).map_or_else(String::new, |(_, manifest)| {
-        let manifest = String::from_utf8_lossy(manifest);
-        dialect::version(&manifest).map_or_else(|_| String::new(), |(_, version)| version.to_owned())
-    });
-    Ok(Written { folder, files: files.len(), version, replaced })
+    Ok(Written { folder, files: files.len(), version: version_in(&files), replaced })
 }
 
 fn is_ours(folder: &Path) -> bool {

@@ -26,7 +26,7 @@ pub mod users;
 pub mod verify;
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::{broadcast, watch};
 
@@ -75,6 +75,7 @@ pub struct Service {
     passwords: Arc<passwords::Passwords>,
     failures: Arc<failures::Failures>,
     pairing: Arc<pairing::Current>,
+    instance: Arc<OnceLock<String>>,
     /// Each act, as it is committed here.
     acts: broadcast::Sender<Arc<Revocation>>,
     /// Up to which act the columns are filled in.
@@ -103,6 +104,7 @@ impl Service {
             pairing: Arc::new(pairing::Current::new(pairing)),
             passwords: Arc::new(passwords::Passwords::new(entropy.as_ref())),
             failures: Arc::default(),
+            instance: Arc::default(),
             keys: Arc::new(RwLock::new(Arc::new(keys))),
             acts: broadcast::channel(1024).0,
             filled: watch::channel(filled).0,
@@ -118,6 +120,13 @@ impl Service {
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// A random name for this service from its start to its end, no secret: by it `orest doctor` tells whether the one that
+    /// answers at an address is the one that it means.
+    pub fn instance(&self) -> &str {
+        self.instance
+            .get_or_init(|| crate::domain::secret::Secret::generate(self.entropy.as_ref(), "", 8).reveal().to_owned())
     }
 
     /// The sealing keys that are in force.

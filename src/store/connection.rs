@@ -36,6 +36,15 @@ impl std::str::FromStr for DatabaseUrl {
     }
 }
 
+/// A running server, as it has noted itself beside the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// What `/ready` says of it: random, from start to end.
+    pub instance: String,
+    /// Where it is reached.
+    pub base_url: String,
+}
+
 /// How long a connection waits for another process that holds the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -107,6 +116,48 @@ impl DatabaseUrl {
             Ok(()) => Ok(file),
             Err(_) => Err(StoreError::Unavailable("another orest serves this database already".to_owned())),
         }
+    }
+
+    /// Notes in the claim's file which server holds it, for [`Self::server`].
+    pub fn note_server(claim: &mut std::fs::File, server: &Server) -> std::io::Result<()> {
+        use std::io::Write as _;
+        claim.set_len(0)?;
+        write!(claim, "{}\n{}\n", server.instance, server.base_url)
+    }
+
+    /// The server that holds the claim; `None`: there is none. Makes no file.
+    pub fn server(&self) -> Result<Option<Server>, std::io::Error> {
+        let Self::Sqlite(path) = self;
+        let file = match std::fs::File::open(path.with_extension("lock")) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let text = std::io::read_to_string(file)?;
+                let mut lines = text.lines().map(str::to_owned);
+                let (instance, base_url) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+                Ok(Some(Server { instance, base_url }))
+            }
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// The file, for messages.
+    pub fn path(&self) -> &std::path::Path {
+        let Self::Sqlite(path) = self;
+        path
+    }
+
+    /// One connection that reads a database which is there.
+    pub fn connect_reader(&self) -> Result<Connection, StoreError> {
+        let Self::Sqlite(path) = self;
+        let mut connection = Connection::establish(&path.to_string_lossy())
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        prepare(&mut connection, true)?;
+        Ok(connection)
     }
 
     /// Connections that read.

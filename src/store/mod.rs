@@ -12,6 +12,7 @@ pub mod devices;
 pub mod dialect;
 pub mod error;
 pub mod group;
+pub mod inspect;
 pub mod pairing;
 pub mod read;
 pub mod records;
@@ -32,7 +33,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::limits;
 
-pub use connection::{Connection, DatabaseUrl};
+pub use connection::{Connection, DatabaseUrl, Server};
 pub use error::{Constraint, StoreError};
 pub use writer::Tx;
 

@@ -24,11 +24,12 @@ async fn alive() -> impl IntoResponse {
     Json(json!({"status": "pass"}))
 }
 
-/// The process answers and so does its database.
+/// The process answers and so does its database. `instance` tells which process it is.
 async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     // The answer does not matter, only that there is one; a missing row always asks the database.
-    match state.service.user(UserId(0)).await {
-        Ok(_) => (StatusCode::OK, Json(json!({"status": "pass"}))),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "fail"}))),
-    }
+    let (code, status) = match state.service.user(UserId(0)).await {
+        Ok(_) => (StatusCode::OK, "pass"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "fail"),
+    };
+    (code, Json(json!({"status": status, "service": "orest", "instance": state.service.instance()})))
 }

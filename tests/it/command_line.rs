@@ -12,22 +12,25 @@ use orest::store::users::{self, NewUser};
 use orest::store::{DatabaseUrl, Store, StoreError};
 use serde_json::{Value, json};
 
-fn orest(folder: &Path) -> Command {
+/// The command, with its data in this folder and nothing else set.
+pub fn orest(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orest"));
     command.env_clear().env("OREST_DATA_DIR", folder).env("OREST_LOG", "warn");
     command
 }
 
 /// A server that is killed when the test ends, however it ends.
-struct Server {
+pub struct Server {
     child: Child,
-    address: String,
+    /// Where it listens.
+    pub address: String,
     /// What it printed until it was ready.
-    printed: String,
+    pub printed: String,
 }
 
 impl Server {
-    fn start(command: &mut Command) -> Self {
+    /// Starts it on a free port and waits until it answers.
+    pub fn start(command: &mut Command) -> Self {
         // Another process could take the port in between; then the start fails and the test says so.
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut child = command.args(["--listen", &free]).stdout(Stdio::piped()).spawn().unwrap();

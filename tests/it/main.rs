@@ -3,6 +3,7 @@
 
 mod command_line;
 mod connections;
+mod doctor;
 mod golden_domains;
 mod model;
 mod oauth;

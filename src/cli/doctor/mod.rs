@@ -1,0 +1,506 @@
+//! `orest doctor`: what is wrong, for an operator at three in the morning. One line a check, with what to do. It changes
+//! nothing and makes no file.
+
+mod web;
+
+use std::fmt::Display;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::time::Duration;
+
+use clap::Args;
+
+use self::web::{Answer, Web, printable};
+use super::Place;
+use crate::config::keys::KeyFile;
+use crate::config::{Config, Layer};
+use crate::domain::time::{Clock as _, SystemClock, Timestamp, unix};
+use crate::odoo_module::Series;
+use crate::service::pairing::Pairing;
+use crate::store::inspect::{Content, Inspection, inspect};
+use crate::store::{Server, StoreError};
+
+/// Seconds that two clocks may be apart …
+const CLOCK_FINE: i64 = 30;
+/// … and from which on things fail: tickets and codes live for minutes.
+const CLOCK_WRONG: i64 = 300;
+/// Seconds after which somebody should ask why Odoo is silent: its scheduled job comes every day at least.
+const SILENCE: i64 = 26 * 3600;
+
+/// Look at the settings, the data, the server, and the Odoo that it is paired with; run it as the user who runs the server.
+#[derive(Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    place: Place,
+    /// How many seconds to wait for each answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+}
+
+impl Doctor {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let mut report = Report::default();
+        match self.place.config(Layer::default()) {
+            Ok(config) => {
+                examine(&mut report, &config, &Web::new(Duration::from_secs(self.timeout)), SystemClock.now())
+            }
+            Err(error) => report.fail("settings", format!("{error:#}"), "correct them"),
+        }
+        let Report { checks, warnings, failures } = report;
+        let counts = format!("{checks} checks: {failures} failed, {warnings} with a warning");
+        if failures > 0 {
+            anyhow::bail!("{counts}");
+        }
+        println!("{counts}.");
+        Ok(())
+    }
+}
+
+/// Prints each line as soon as it is known: some take seconds.
+#[derive(Default)]
+struct Report {
+    checks: u32,
+    warnings: u32,
+    failures: u32,
+}
+
+impl Report {
+    fn line(&mut self, verdict: &str, what: &str, text: impl Display) {
+        self.checks += 1;
+        println!("{verdict:<5} {what:<14} {text}");
+    }
+
+    fn ok(&mut self, what: &str, text: impl Display) {
+        self.line("ok", what, text);
+    }
+
+    /// It works, but not as it should.
+    fn warn(&mut self, what: &str, text: impl Display, advice: impl Display) {
+        self.warnings += 1;
+        self.line("warn", what, format!("{text}: {advice}"));
+    }
+
+    fn fail(&mut self, what: &str, text: impl Display, advice: impl Display) {
+        self.failures += 1;
+        self.line("FAIL", what, format!("{text}: {advice}"));
+    }
+}
+
+fn examine(report: &mut Report, config: &Config, web: &Web, now: Timestamp) {
+    if !data_folder(report, config) {
+        return;
+    }
+    let content = database(report, config);
+    sealing_keys(report, config);
+    let server = server(report, config);
+    if let Some(server) = &server {
+        base_url(report, config, web, server);
+    }
+    let pairing = content.as_ref().and_then(|content| content.pairing.as_ref());
+    let odoo = pairing.and_then(|pairing| odoo(report, web, pairing));
+    clock(report, now, content.as_ref().and_then(|content| content.latest), odoo.as_ref());
+    let Some(content) = &content else { return };
+    match &content.pairing {
+        None => report.ok("pairing", "none; to pair with an Odoo: orest pair --odoo-url https://odoo.example.com"),
+        Some(pairing) => {
+            credential(report, pairing, now);
+            if let Some(server) = &server {
+                hosts(report, &server.base_url, &pairing.odoo_url);
+            }
+        }
+    }
+    users(report, content, now);
+}
+
+/// Says whether there is one: without it there is nothing to be seen.
+fn data_folder(report: &mut Report, config: &Config) -> bool {
+    const WHAT: &str = "data folder";
+    let path = config.data_dir.display();
+    let folder = match fs::metadata(&config.data_dir) {
+        Ok(folder) => folder,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            report.fail(WHAT, format!("{path} does not exist"), "give --data-dir as `orest serve` has it");
+            return false;
+        }
+        Err(error) => {
+            report.fail(WHAT, format!("{path}: {error}"), "run this as the user who runs the server");
+            return false;
+        }
+    };
+    let mode = folder.permissions().mode() & 0o777;
+    let us = fs::metadata("/proc/self").ok().map(|own| own.uid());
+    if !folder.is_dir() {
+        report.fail(WHAT, format!("{path} is no folder"), "give --data-dir as `orest serve` has it");
+    } else if mode & 0o022 != 0 {
+        report.fail(WHAT, format!("others may change {path} (mode {mode:03o})"), format!("run chmod 700 {path}"));
+    } else if mode & 0o077 != 0 {
+        report.warn(WHAT, format!("others may look into {path} (mode {mode:03o})"), format!("run chmod 700 {path}"));
+    } else if us.is_some_and(|us| us != folder.uid()) {
+        let text = format!("{path} belongs to user {}, who isn't you", folder.uid());
+        report.warn(WHAT, text, "run this, and the server, as that user, who else might not read what you have made");
+    } else {
+        report.ok(WHAT, format!("{path}, for its owner alone"));
+    }
+    folder.is_dir()
+}
+
+fn database(report: &mut Report, config: &Config) -> Option<Content> {
+    const WHAT: &str = "database";
+    let path = config.database.path().display();
+    let mode = match fs::metadata(config.database.path()) {
+        Ok(file) => file.permissions().mode() & 0o777,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let advice = "start `orest serve`, which makes it, or give --database and --data-dir as it has them";
+            report.fail(WHAT, format!("{path} does not exist"), advice);
+            return None;
+        }
+        Err(error) => {
+            report.fail(WHAT, format!("{path}: {error}"), "run this as the user who runs the server");
+            return None;
+        }
+    };
+    if mode & 0o077 != 0 {
+        report.fail(WHAT, format!("others may read {path} (mode {mode:03o})"), format!("run chmod 600 {path}"));
+    }
+    match inspect(&config.database) {
+        Ok(found) => {
+            schema(report, &path, &found);
+            found.content
+        }
+        Err(StoreError::Unavailable(cause)) if !cause.contains("not a database") => {
+            report.fail(WHAT, format!("{path}: {cause}"), "look at its permissions and at the disk");
+            None
+        }
+        Err(error) => {
+            report.fail(
+                WHAT,
+                format!("{path}: {error}"),
+                "if it was made by orest, it is damaged: put your last copy back",
+            );
+            None
+        }
+    }
+}
+
+fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
+    const WHAT: &str = "database";
+    if let Some(damage) = &found.damage {
+        report.fail(
+            WHAT,
+            format!("{path} is damaged ({})", printable(damage)),
+            "stop the server, keep the file, put your last copy back, and rotate and retire the sealing keys",
+        );
+    } else if found.ahead {
+        report.fail(
+            WHAT,
+            format!("{path} was made by a newer orest"),
+            "run that version, or put your copy from before back",
+        );
+    } else if found.behind > 0 {
+        let steps = if found.behind == 1 { "step" } else { "steps" };
+        let text = format!("{path} is {} {steps} behind this version", found.behind);
+        report.warn(WHAT, text, "restart `orest serve` with this version, which brings it up to date");
+    } else {
+        let looked = if found.looked_through { "whole" } else { "too large to be looked through for damage" };
+        report.ok(WHAT, format!("{path}, {}, of this version, {looked}", size(found.bytes)));
+    }
+}
+
+fn sealing_keys(report: &mut Report, config: &Config) {
+    const WHAT: &str = "sealing keys";
+    let file = KeyFile::in_folder(&config.data_dir);
+    let path = file.path().display();
+    if matches!(file.path().try_exists(), Ok(false)) {
+        let advice = "put your copy of it back; without it every token is dead, and the server makes a new one";
+        return report.fail(WHAT, format!("{path} does not exist"), advice);
+    }
+    match file.load().and_then(|_| file.list()) {
+        Ok(keys) => {
+            let (seals, made) = keys.last().cloned().unwrap_or_default();
+            let others = keys.len().saturating_sub(1);
+            report.ok(WHAT, format!("{path}, key {seals} of {made} seals, {others} older open"));
+        }
+        // Its text says what to do where there is more to do than to put the file right.
+        Err(error) => report.fail(WHAT, error, "put it right, or put your copy of it back"),
+    }
+}
+
+/// The server that holds the data.
+fn server(report: &mut Report, config: &Config) -> Option<Server> {
+    const WHAT: &str = "server";
+    match config.database.server() {
+        Ok(Some(server)) => {
+            report.ok(WHAT, "runs on this data");
+            Some(server)
+        }
+        Ok(None) => {
+            report.fail(WHAT, "none runs on this data", "start `orest serve`; if it stops at once, its log says why");
+            None
+        }
+        Err(error) => {
+            report.fail(
+                WHAT,
+                format!("the claim of the database: {error}"),
+                "run this as the user who runs the server",
+            );
+            None
+        }
+    }
+}
+
+fn base_url(report: &mut Report, config: &Config, web: &Web, server: &Server) {
+    const WHAT: &str = "base URL";
+    let base = &server.base_url;
+    if let Some(set) = config.base_url.as_ref().filter(|set| *set != base) {
+        report.warn(WHAT, format!("the server runs with {base}, the settings say {set}"), "restart the server");
+    }
+    let url = url::Url::parse(base).ok();
+    let here = url.as_ref().is_some_and(is_loopback);
+    match web.get(&format!("{base}/ready")) {
+        Err(silence) => {
+            let advice = format!("the server itself runs; {}", silence.advice);
+            return report.fail(WHAT, format!("{base}: {}", silence.cause), advice);
+        }
+        Ok(answer) => {
+            let text = |name: &str| answer.json.as_ref().and_then(|json| json[name].as_str()).unwrap_or_default();
+            if text("service") != "orest" {
+                let advice = "let the proxy in front pass requests on to the server, or correct --base-url";
+                return report.fail(WHAT, format!("no orest answers at {base} ({})", answer.describe()), advice);
+            }
+            if text("instance") != server.instance {
+                let advice = "look at where the proxy in front leads, and whether an old server still runs";
+                return report.fail(WHAT, format!("another orest than that on this data answers at {base}"), advice);
+            }
+            if text("status") != "pass" {
+                let advice = "its log says why; mostly the disk is full, or the file was moved";
+                return report.fail(WHAT, format!("{base}: the server can't reach its database"), advice);
+            }
+        }
+    }
+    if url.as_ref().is_some_and(|url| url.scheme() == "http") && !here {
+        let advice = "put a reverse proxy with TLS in front and set --base-url https://…";
+        return report.warn(WHAT, format!("{base} is not https, so whoever listens can take tokens"), advice);
+    }
+    let reach = if here { "; only from this machine" } else { "" };
+    report.ok(WHAT, format!("{base} leads to this server{reach}"));
+}
+
+/// Looks at the paired Odoo; gives its answer.
+fn odoo(report: &mut Report, web: &Web, pairing: &Pairing) -> Option<Answer> {
+    const WHAT: &str = "Odoo";
+    let url = &pairing.odoo_url;
+    let answer = match web.call(&format!("{url}/web/webclient/version_info")) {
+        Ok(answer) => answer,
+        Err(silence) => {
+            report.fail(WHAT, format!("{url}: {}", silence.cause), silence.advice);
+            return None;
+        }
+    };
+    let version = answer.json.as_ref().and_then(|json| json["result"]["server_version"].as_str());
+    let Some(version) = version.map(printable) else {
+        let advice = if answer.location.is_some() {
+            "pair with the address to which it leads: orest pair --odoo-url"
+        } else {
+            "if that is the wrong address, pair anew: orest pair --odoo-url"
+        };
+        report.fail(WHAT, format!("no Odoo answers at {url} ({})", answer.describe()), advice);
+        return None;
+    };
+    // This service speaks Odoo's language too, and its own address is easily given for Odoo's.
+    let own = web.get(&format!("{url}/ready")).ok().and_then(|answer| answer.json);
+    if own.is_some_and(|json| json["service"] == "orest") {
+        report.fail(WHAT, format!("an orest answers at {url}"), "pair with Odoo's own address: orest pair --odoo-url");
+        return None;
+    }
+    // "saas~17.4" and "18.0+e" begin otherwise or end otherwise.
+    let series = Series::ALL.iter().find(|series| version.starts_with(&series.to_string()));
+    let known = Series::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if series.is_some() {
+        report.ok(WHAT, format!("{url}, {version}"));
+    } else {
+        report.warn(WHAT, format!("{url} is {version}"), format!("the module is made for {known}"));
+    }
+    module(report, web, pairing, series.copied());
+    Some(answer)
+}
+
+fn module(report: &mut Report, web: &Web, pairing: &Pairing, series: Option<Series>) {
+    const WHAT: &str = "Odoo module";
+    let url = format!("{}/orest/status", pairing.odoo_url);
+    let answer = match web.get(&url) {
+        Ok(answer) => answer,
+        Err(silence) => return report.fail(WHAT, format!("{url}: {}", silence.cause), silence.advice),
+    };
+    let text = |name: &str| answer.json.as_ref().and_then(|json| json[name].as_str());
+    let (Some("orest"), Some(version)) = (text("module"), text("version").map(printable)) else {
+        let advice =
+            "install it (orest odoo-module writes it); with several databases, Odoo must know which by dbfilter or -d";
+        return report.fail(WHAT, format!("it doesn't answer at {url} ({})", answer.describe()), advice);
+    };
+    let Some(series) = series else { return report.ok(WHAT, version) };
+    let ours = crate::odoo_module::version(series).unwrap_or_default();
+    if !version.starts_with(&format!("{series}.")) {
+        let advice = format!("write the one for {series}: orest odoo-module --series {series} --output DIR");
+        report.fail(WHAT, format!("{version} is there, which is for another series"), advice);
+    } else if version != ours {
+        let advice = format!("orest odoo-module --series {series} --output DIR, restart Odoo, update the module");
+        report.warn(WHAT, format!("{version} is there, {ours} belongs to this service"), advice);
+    } else {
+        report.ok(WHAT, version);
+    }
+}
+
+/// This machine's clock, against what is noted in the database and against Odoo's.
+fn clock(report: &mut Report, now: Timestamp, latest: Option<Timestamp>, odoo: Option<&Answer>) {
+    const WHAT: &str = "clock";
+    const ADVICE: &str = "set it right, and let NTP keep it: timedatectl";
+    if let Some(latest) = latest.filter(|latest| unix(*latest) - unix(now) > CLOCK_FINE) {
+        return report.fail(WHAT, format!("it is {now} UTC, but something was noted at {latest} UTC"), ADVICE);
+    }
+    let Some(odoo) = odoo.and_then(|answer| answer.date) else { return report.ok(WHAT, format!("{now} UTC")) };
+    let apart = (unix(now) - unix(odoo)).abs();
+    let text = format!("it is {now} UTC here and {odoo} UTC at Odoo");
+    if apart > CLOCK_WRONG {
+        report.fail(WHAT, text, "set the wrong one right, and let NTP keep both: timedatectl");
+    } else if apart > CLOCK_FINE {
+        report.warn(WHAT, text, "set the wrong one right, and let NTP keep both: timedatectl");
+    } else {
+        report.ok(WHAT, format!("{now} UTC, as at Odoo"));
+    }
+}
+
+/// Whether Odoo has the credential and uses it.
+fn credential(report: &mut Report, pairing: &Pairing, now: Timestamp) {
+    const WHAT: &str = "pairing";
+    const ENTER: &str = "enter address and credential in Odoo (Settings > General Settings > oREST) and press Test Connection; \
+                         a lost credential: orest pair --odoo-url";
+    let made = format!("made {}", ago(pairing.created_at, now));
+    match (pairing.last_seen_at, &pairing.database_uuid) {
+        (None, _) => report.fail(WHAT, format!("{made}, but Odoo has never called with its credential"), ENTER),
+        (Some(seen), None) => {
+            let text = format!("Odoo called {}, but no database is bound yet", ago(seen, now));
+            report.warn(WHAT, text, "press Test Connection in Odoo (Settings > General Settings > oREST)");
+        }
+        (Some(seen), Some(_)) if unix(now) - unix(seen) > SILENCE => {
+            let advice = "see whether Odoo's scheduled jobs run, and press Test Connection in its settings";
+            report.warn(WHAT, format!("Odoo called last {}", ago(seen, now)), advice);
+        }
+        (Some(seen), Some(database)) => {
+            report.ok(WHAT, format!("database {}, Odoo called {}", printable(database), ago(seen, now)));
+        }
+    }
+}
+
+/// Browsers tell hosts apart, not ports, when they send cookies; both servers have one called `session_id`.
+fn hosts(report: &mut Report, base_url: &str, odoo_url: &str) {
+    let [ours, odoos] = [base_url, odoo_url].map(|url| url::Url::parse(url).ok());
+    let (Some(ours), Some(odoos)) = (ours, odoos) else { return };
+    if ours.host() == odoos.host() {
+        report.warn(
+            "host names",
+            format!("this service and Odoo are both at {}", ours.host_str().unwrap_or_default()),
+            "signing in to one signs out of the other, so give each a name of its own",
+        );
+    }
+    if odoos.scheme() == "http" && !is_loopback(&odoos) {
+        let advice = "set TLS up there and pair anew: orest pair --odoo-url https://…";
+        report.warn(
+            "Odoo address",
+            format!("{odoo_url} is not https, so whoever listens can take what is sent"),
+            advice,
+        );
+    }
+}
+
+fn users(report: &mut Report, content: &Content, now: Timestamp) {
+    const WHAT: &str = "users";
+    let count = content.users;
+    let Some(pairing) = &content.pairing else {
+        if content.administrators == 0 {
+            return report.fail(
+                WHAT,
+                format!("{count}, and no administrator who may act"),
+                "enable one, or put a copy back",
+            );
+        }
+        return report.ok(WHAT, format!("{count}, administrators {}", content.administrators));
+    };
+    const SYNCHRONISE: &str = "press Synchronise Users in Odoo (Settings > General Settings > oREST), and see whether its \
+                               scheduled job runs";
+    match pairing.last_sync_at {
+        None => report.warn(WHAT, format!("{count}, never compared with Odoo's"), SYNCHRONISE),
+        Some(at) if unix(now) - unix(at) > SILENCE => {
+            report.warn(WHAT, format!("{count}, compared with Odoo's {}", ago(at, now)), SYNCHRONISE);
+        }
+        Some(at) => report.ok(WHAT, format!("{count}, compared with Odoo's {}", ago(at, now))),
+    }
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// "5 minutes ago".
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = unix(now) - unix(at);
+    let (count, unit) = match seconds {
+        ..60 => return "just now".to_owned(),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+/// "4.2 MB".
+fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        ..1_000_000 => format!("{} kB", tenths(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", tenths(1_000_000)),
+        _ => format!("{} GB", tenths(1_000_000_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::from_unix;
+
+    #[test]
+    fn ages_and_sizes() {
+        let now = from_unix(1_800_000_000);
+        for (seconds, expect) in [
+            (-5, "just now"),
+            (59, "just now"),
+            (60, "1 minute ago"),
+            (3_599, "59 minutes ago"),
+            (7_200, "2 hours ago"),
+            (86_400, "1 day ago"),
+            (8_640_000, "100 days ago"),
+        ] {
+            assert_eq!(ago(from_unix(1_800_000_000 - seconds), now), expect);
+        }
+        for (bytes, expect) in [(0, "0.0 kB"), (4_250_000, "4.2 MB"), (1_000_000_000, "1.0 GB")] {
+            assert_eq!(size(bytes), expect);
+        }
+    }
+
+    #[test]
+    fn what_is_here() {
+        for (url, expect) in [
+            ("http://localhost:8070", true),
+            ("http://127.0.0.2", true),
+            ("http://[::1]:1", true),
+            ("https://auth.example.com", false),
+            ("http://192.0.2.1", false),
+        ] {
+            assert_eq!(is_loopback(&url::Url::parse(url).expect("an address")), expect, "{url}");
+        }
+    }
+}
