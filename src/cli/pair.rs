@@ -35,6 +35,12 @@ impl Pair {
         if self.remove {
             let there_was = app.service.unpair().await?;
             println!("{}", if there_was { "The pairing is ended." } else { "There was no pairing." });
+            if there_was && let Some((login, password)) = app.service.ensure_sign_in().await? {
+                println!(
+                    "No administrator has a password here. Sign in as {login} / {}   (shown this once)",
+                    password.reveal()
+                );
+            }
         } else if let Some(url) = self.odoo_url {
             let credential = app.service.pair_with(&url).await?;
             print_credential(&url, config.base_url.as_deref(), &credential);

@@ -50,6 +50,43 @@ impl Service {
         Ok(generated)
     }
 
+    /// Makes sure that an administrator can sign in after a pairing has ended: users that came from Odoo have no password here.
+    /// Gives a login and the password that was generated for it; `None`: an administrator has one, or there is none, and the
+    /// next start makes him.
+    pub async fn ensure_sign_in(&self) -> Result<Option<(String, Secret)>, Error> {
+        let without = |connection: &mut Connection| {
+            let mut administrators = users::list_acting_in(connection, Group::System)?;
+            administrators.sort_unstable();
+            for id in &administrators {
+                if users::find_password(connection, UserId(*id))?.is_some() {
+                    return Ok(None);
+                }
+            }
+            Ok::<_, StoreError>(administrators.first().copied().map(UserId))
+        };
+        if self.store.read(without).await?.is_none() {
+            return Ok(None);
+        }
+        let password = Secret::generate(self.entropy.as_ref(), "", 12);
+        let hash = self.hash_password(password.reveal().to_owned()).await?;
+        let (now, service) = (self.now(), self.clone());
+        let login = self
+            .store
+            .write(move |tx| {
+                let Some(id) = without(tx.connection)? else { return Ok(None) };
+                let Some(user) = users::find(tx.connection, id)? else { return Ok(None) };
+                users::set_password(tx.connection, id, Some(&hash), None, now)?;
+                // Nobody else may pass for him, whatever was noted before.
+                users::set_login(tx.connection, id, &user.login)?;
+                users::delete_local_identity(tx.connection, id)?;
+                users::insert_identity(tx.connection, id, "local-userpass", &user.login, now)?;
+                service.user_changed_in(tx, id);
+                Ok::<_, StoreError>(Some(user.login))
+            })
+            .await?;
+        Ok(login.map(|login| (login, password)))
+    }
+
     /// Adds a confirmed user with an e-mail address `<login>@example.com` and, given a password, an identity.
     pub async fn add_user(
         &self,

@@ -116,20 +116,27 @@ impl Service {
                 service.pairing_changed_in(tx)
             })
             .await?;
+        tracing::info!("paired with an Odoo");
         Ok(credential)
     }
 
     /// Ends the pairing: users are the service's own from now on. Says whether there was one.
     pub async fn unpair(&self) -> Result<bool, Error> {
         let service = self.clone();
-        self.store
+        let ended: Result<bool, Error> = self
+            .store
             .write(move |tx| {
                 let there_was = pairing::delete(tx.connection)?;
                 pairing::forget_synced(tx.connection)?;
                 service.pairing_changed_in(tx)?;
                 Ok(there_was)
             })
-            .await
+            .await;
+        ended.inspect(|there_was| {
+            if *there_was {
+                tracing::info!("the pairing is ended");
+            }
+        })
     }
 
     /// Puts the pairing as it stands in this transaction into memory after the commit.
@@ -194,6 +201,10 @@ impl Service {
                             pairing::forget_synced(tx.connection)?;
                         }
                         pairing::set_database(tx.connection, &uuid)?;
+                        tracing::info!(
+                            database_uuid = uuid,
+                            "the pairing is bound to the Odoo database that called first"
+                        );
                         service.pairing_changed_in(tx)?;
                     }
                 }

@@ -64,9 +64,10 @@ impl Service {
                 for user in &users {
                     service.sync_user_in(tx, &context, user, as_of, now, &mut synced)?;
                 }
-                Ok(synced)
+                Ok::<_, Error>(synced)
             })
             .await
+            .inspect(log)
     }
 
     fn sync_user_in(
@@ -174,6 +175,7 @@ impl Service {
                 service.pairing_changed_in(tx)
             })
             .await?;
+        log(&synced);
         Ok(synced)
     }
 
@@ -182,6 +184,13 @@ impl Service {
         let receipt = self.revoke_for_deletion_in(tx, context, id)?;
         users::delete(tx.connection, id)?;
         Ok(receipt.revoked)
+    }
+}
+
+fn log(synced: &Synced) {
+    let Synced { created, updated, deleted, revoked } = synced;
+    if created + updated + deleted > 0 {
+        tracing::info!(created, updated, deleted, revoked, "users as in Odoo");
     }
 }
 

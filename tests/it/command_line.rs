@@ -50,12 +50,18 @@ impl Server {
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
+        self.post_as("", path, body)
+    }
+
+    /// With an API key.
+    fn post_as(&self, key: &str, path: &str, body: &Value) -> Value {
         let body = body.to_string();
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
         write!(
             stream,
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}",
             self.address
         )
         .unwrap();
@@ -257,9 +263,19 @@ fn an_odoo_is_paired_while_serving() {
         }
     };
     wait_for("200");
+    let boss = json!({"id": 2, "login": "boss", "name": "Boss", "email": false, "lang": false, "tz": false, "active": true,
+                      "pending": false, "groups": ["base.group_system"], "password_version": 1});
+    let synced = server.post_as(credential, "/json/2/orest.pairing/sync_users", &json!({"users": [boss]}));
+    assert_eq!(synced["created"], 1, "{synced}");
     let shown = said(&[]);
     assert!(shown.contains("https://odoo.example.com") && !shown.contains(credential), "{shown}");
-    assert_eq!(said(&["--remove"]), "The pairing is ended.\n");
+    let ended = said(&["--remove"]);
+    assert!(
+        ended.starts_with("The pairing is ended.\nNo administrator has a password here. Sign in as boss / "),
+        "{ended}"
+    );
+    let password = ended.split_whitespace().nth(15).expect("a password");
+    assert_eq!(server.login("boss", password), json!(2));
     wait_for("401");
     assert_eq!(said(&["--remove"]), "There was no pairing.\n");
     said(&["--odoo-url", "https://odoo.example.com"]);

@@ -446,6 +446,39 @@ async fn odoo_asks_whether_a_token_is_good() {
     assert_eq!(ask(&paired.bearer, tokens.access.reveal()).await.status, 401);
 }
 
+/// Odoo asks with each call of its own, so the answer must not wait for the database: here all who read it are held up.
+#[tokio::test]
+async fn odoo_is_answered_from_memory() {
+    let paired = Paired::over(TestService::empty().await).await;
+    let token = paired.issue(4).await.unwrap();
+    let headers = [("authorization", paired.bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let ask = || paired.server.send("POST", "/oauth2/introspect", &headers, format!("token={token}"));
+    assert_eq!(ask().await.json()["active"], true);
+    let (mut held, mut readers) = (Vec::new(), Vec::new());
+    for _ in 0..orest::limits::READERS {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        held.push(release);
+        let (store, (started, is_started)) = (paired.server.test.store.clone(), tokio::sync::oneshot::channel());
+        readers.push(tokio::spawn(async move {
+            let read = store.read(move |_| {
+                let _ = started.send(());
+                let _ = wait.recv();
+                Ok::<_, orest::store::StoreError>(())
+            });
+            read.await.unwrap();
+        }));
+        is_started.await.unwrap();
+    }
+    let long = std::time::Duration::from_secs(20);
+    let answer = tokio::time::timeout(long, ask()).await.expect("does not wait");
+    assert_eq!(answer.json()["active"], true);
+    assert!(paired.service().pairing().is_some(), "nor does a browser that is sent on");
+    drop(held);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+}
+
 /// When Odoo called last is noted to the minute, and a new version of the module at once.
 #[tokio::test]
 async fn odoo_is_seen() {
@@ -501,6 +534,8 @@ struct Here {
     /// `None`: the service's own, who has not come from Odoo.
     there: Option<There>,
     may_act: bool,
+    /// As of when.
+    as_of: Option<i64>,
 }
 
 struct Token {
@@ -511,18 +546,46 @@ struct Token {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Create { login: usize },
-    Rename { user: prop::sample::Index, login: usize },
-    Swap { one: prop::sample::Index, other: prop::sample::Index },
-    Password { user: prop::sample::Index },
-    Archive { user: prop::sample::Index },
-    Pending { user: prop::sample::Index },
-    Group { user: prop::sample::Index, group: usize },
-    Delete { user: prop::sample::Index },
-    Sync { users: Vec<prop::sample::Index> },
+    Create {
+        login: usize,
+    },
+    Rename {
+        user: prop::sample::Index,
+        login: usize,
+    },
+    Swap {
+        one: prop::sample::Index,
+        other: prop::sample::Index,
+    },
+    Password {
+        user: prop::sample::Index,
+    },
+    Archive {
+        user: prop::sample::Index,
+    },
+    Pending {
+        user: prop::sample::Index,
+    },
+    Group {
+        user: prop::sample::Index,
+        group: usize,
+    },
+    Delete {
+        user: prop::sample::Index,
+    },
+    Sync {
+        users: Vec<prop::sample::Index>,
+    },
+    /// What was seen some steps ago, and arrives now.
+    Late {
+        steps: usize,
+        users: Vec<prop::sample::Index>,
+    },
     Keep,
     Everything,
-    Issue { user: prop::sample::Index },
+    Issue {
+        user: prop::sample::Index,
+    },
     Restart,
 }
 
@@ -541,6 +604,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (index(), 0..GROUPS.len()).prop_map(|(user, group)| Step::Group { user, group }),
         2 => index().prop_map(|user| Step::Delete { user }),
         8 => prop::collection::vec(index(), 1..5).prop_map(|users| Step::Sync { users }),
+        3 => (1..9_usize, prop::collection::vec(index(), 1..5)).prop_map(|(steps, users)| Step::Late { steps, users }),
         2 => Just(Step::Keep),
         2 => Just(Step::Everything),
         6 => index().prop_map(|user| Step::Issue { user }),
@@ -549,10 +613,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..50)
 }
 
+fn pick(users: &BTreeMap<i64, There>, index: &prop::sample::Index) -> Option<i64> {
+    let ids: Vec<i64> = users.keys().copied().filter(|id| *id != 2).collect();
+    (!ids.is_empty()).then(|| ids[index.index(ids.len())])
+}
+
 /// Odoo's users, the service's as they must be, and every token that was made.
 struct Run {
     paired: Paired,
     odoo: BTreeMap<i64, There>,
+    /// Odoo's users before each step. How many there are is the time in Odoo.
+    seen: Vec<BTreeMap<i64, There>>,
     here: BTreeMap<i64, Here>,
     tokens: Vec<Token>,
     next: i64,
@@ -562,7 +633,7 @@ impl Run {
     async fn new() -> Self {
         let test = TestService::empty().await;
         let own = crate::support::USERS.iter().enumerate().map(|(at, (login, ..))| {
-            (at as i64 + 2, Here { login: Some((*login).to_owned()), there: None, may_act: true })
+            (at as i64 + 2, Here { login: Some((*login).to_owned()), there: None, may_act: true, as_of: None })
         });
         let here = own.collect();
         let there = |login: &str, groups: &[&'static str]| There {
@@ -579,13 +650,17 @@ impl Run {
             (4, there("carol", &GROUPS[..1])),
             (9, there("bob", &GROUPS[..1])),
         ]);
-        Self { paired: Paired::over(test).await, odoo, here, tokens: Vec::new(), next: 10 }
+        Self { paired: Paired::over(test).await, odoo, seen: Vec::new(), here, tokens: Vec::new(), next: 10 }
+    }
+
+    /// The time in Odoo.
+    fn now(&self) -> i64 {
+        self.seen.len().try_into().unwrap()
     }
 
     /// One of Odoo's users, but the administrator.
     fn pick(&self, index: &prop::sample::Index) -> Option<i64> {
-        let ids: Vec<i64> = self.odoo.keys().copied().filter(|id| *id != 2).collect();
-        (!ids.is_empty()).then(|| ids[index.index(ids.len())])
+        pick(&self.odoo, index)
     }
 
     fn change(&mut self, index: &prop::sample::Index, change: impl FnOnce(&mut There)) {
@@ -599,6 +674,7 @@ impl Run {
     }
 
     async fn step(&mut self, step: Step) {
+        self.seen.push(self.odoo.clone());
         match step {
             Step::Create { login } if self.is_free(LOGINS[login]) => {
                 let groups = BTreeSet::from([GROUPS[0]]);
@@ -632,11 +708,17 @@ impl Run {
             }
             Step::Sync { users } => {
                 let ids: Vec<i64> = users.iter().filter_map(|index| self.pick(index)).collect();
-                self.sync(ids).await;
+                self.sync(ids, &self.odoo.clone(), self.now()).await;
+            }
+            Step::Late { steps, users } => {
+                let Some(at) = self.seen.len().checked_sub(steps) else { return };
+                let then = self.seen[at].clone();
+                let ids: Vec<i64> = users.iter().filter_map(|index| pick(&then, index)).collect();
+                self.sync(ids, &then, at.try_into().unwrap()).await;
             }
             Step::Keep => self.keep().await,
             Step::Everything => {
-                self.sync(self.odoo.keys().rev().copied().collect()).await;
+                self.sync(self.odoo.keys().rev().copied().collect(), &self.odoo.clone(), self.now()).await;
                 self.keep().await;
                 let ids: Vec<_> = self.here.keys().copied().collect();
                 assert_eq!(ids, self.odoo.keys().copied().collect::<Vec<_>>());
@@ -667,16 +749,21 @@ impl Run {
         count
     }
 
-    async fn sync(&mut self, ids: Vec<i64>) {
-        let users: Vec<_> = ids.iter().map(|id| self.odoo[id].json(*id)).collect();
-        let got = self.paired.sync(&users).await;
-        let (mut revoked, mut seen) = (0, BTreeSet::new());
-        let mut created = 0;
+    async fn sync(&mut self, ids: Vec<i64>, odoo: &BTreeMap<i64, There>, as_of: i64) {
+        let users: Vec<_> = ids.iter().map(|id| odoo[id].json(*id)).collect();
+        let body = json!({"users": users, "as_of": as_of});
+        let answer = self.paired.call("orest.pairing/sync_users", &[], &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let got = answer.json();
+        let (mut revoked, mut created) = (0, 0);
         for id in ids {
-            if !seen.insert(id) {
+            let there = odoo[&id].clone();
+            if let Some(here) = self.here.get(&id)
+                && (here.as_of.is_some_and(|known| known > as_of)
+                    || (here.there.as_ref() == Some(&there) && here.login.is_some()))
+            {
                 continue;
             }
-            let there = self.odoo[&id].clone();
             match self.here.get(&id) {
                 None => created += 1,
                 Some(Here { there: None, login, .. }) if login.as_ref() != Some(&there.login) => {
@@ -700,14 +787,16 @@ impl Run {
                 None => {}
             }
             let may_act = there.active && !there.pending;
-            self.here.insert(id, Here { login: Some(there.login.clone()), there: Some(there), may_act });
+            let login = Some(there.login.clone());
+            self.here.insert(id, Here { login, there: Some(there), may_act, as_of: Some(as_of) });
         }
         assert_eq!((got["created"].as_u64(), got["revoked"].as_u64()), (Some(created), Some(revoked)));
     }
 
     async fn keep(&mut self) {
         let ids: Vec<i64> = self.odoo.keys().copied().collect();
-        let got = self.paired.keep(&ids).await;
+        let body = json!({"ids": ids, "as_of": self.now()});
+        let got = self.paired.call("orest.pairing/keep_users", &[], &body).await.json();
         let gone: Vec<i64> = self.here.keys().copied().filter(|id| !self.odoo.contains_key(id)).collect();
         let revoked: u64 = gone.iter().map(|id| self.revoke_all_of(*id)).sum();
         self.here.retain(|id, _| self.odoo.contains_key(id));
