@@ -5,6 +5,7 @@ it is in a cache, a global or a context.
 """
 
 import inspect
+import re
 import time
 
 from odoo import _, http
@@ -29,10 +30,18 @@ CREDENTIAL_MODELS = frozenset(
     ["res.users.apikeys", "res.users.apikeys.description", "res.users.apikeys.show", "res.users.identitycheck"]
 )
 #: Parameters of methods that name fields: one by one, in an order, as keys. Whatever else looks like a domain is one.
-_LISTS = {"fields", "field_names", "allfields", "groupby", "group_by", "fields_to_export", "aggregates", "fields_list"}
+_LISTS = {
+    "fields", "field_name", "field_names", "field_onchange", "allfields", "groupby", "group_by", "fields_to_export",
+    "aggregates", "fields_list",
+}  # fmt: skip
 _ORDERS = {"order", "orderby"}
 _VALUES = {"vals", "vals_list", "values", "default"}
 _SPECIFICATIONS = {"specification", "unfold_read_specification", "groupby_read_specification", "fields_spec"}
+#: Methods of every model that hand out values from the cache, where nobody asks whether they may be seen.
+CACHE_METHODS = frozenset(["copy_data", "filtered", "filtered_domain", "grouped", "mapped", "sorted"])
+#: A path of fields.
+_PATH = re.compile(r"\w+(?:[./]\w+)*")
+_ANY = ("any", "not any", "any!", "not any!")
 
 
 def is_token(key):
@@ -129,6 +138,8 @@ class Call:
             raise AccessError(_("The token's scope lets this application read only; %s is not a reading method.") % method)
         self._check_model(model)
         if token.models or token.limit != "none":
+            if method in CACHE_METHODS:
+                raise AccessError(_("The application's model scheme does not let it call the method %s.") % method)
             self._check_arguments(model, method, args, kwargs)
 
     def _check_model(self, model):
@@ -150,24 +161,30 @@ class Call:
         named = list(kwargs.items())
         if callable(function):
             try:
-                parameters = [name for name in inspect.signature(function).parameters if name != "self"]
+                parameters = [
+                    name
+                    for name, parameter in inspect.signature(function).parameters.items()
+                    if name != "self" and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+                ]
             except ValueError:
                 parameters = []
             if not getattr(function, "_api_model", False) and getattr(function, "_api", None) not in ("model", "model_create"):
                 # The ids come first.
                 parameters = ["ids", *parameters]
-            # What is inherited as *args has no names: whatever looks like a domain is one.
+            # What is inherited as *args has no names: whatever looks like a domain is one, and a text may name fields.
             named += zip(parameters, args)
             named += [("", arg) for arg in args[len(parameters) :]]
         if method in ("name_search", "name_get", "web_name_search"):
             self._check_field(model, "display_name")
+        if method.startswith("search_panel_select_"):
+            self._check_search_panel(model, dict(named))
         for name, value in named:
             if name in _LISTS:
-                for path in [value] if isinstance(value, str) else value or ():
-                    self._check_path(model, path)
-            elif name in _ORDERS and isinstance(value, str):
-                for part in value.split(","):
-                    self._check_path(model, (part.split() or [""])[0])
+                self._check_texts(model, value)
+            elif name in _ORDERS:
+                self._check_texts(model, value)
+            elif name == "progress_bar" and isinstance(value, dict):
+                self._check_texts(model, [value.get("field"), value.get("sum_field")])
             elif name in _VALUES:
                 for values in [value] if isinstance(value, dict) else value or ():
                     self._check_values(model, values)
@@ -175,25 +192,50 @@ class Call:
                 self._check_specification(model, value)
             elif name != "ids":
                 self._check_domain(model, value)
+                if not name:
+                    self._check_texts(model, value)
         context = kwargs.get("context")
-        if isinstance(context, dict) and isinstance(context.get("group_by"), (str, list)):
-            by = context["group_by"]
-            for path in [by] if isinstance(by, str) else by:
-                self._check_path(model, path)
+        if isinstance(context, dict):
+            self._check_texts(model, context.get("group_by"))
+
+    def _check_search_panel(self, model, named):
+        """The values of a field are records of another model, and so are some parameters about those."""
+        comodel = self._comodel(model, named.get("field_name"))
+        if comodel:
+            self._check_model(comodel)
+            self._check_domain(comodel, named.get("comodel_domain"))
+            self._check_texts(comodel, named.get("group_by"))
+
+    def _check_texts(self, model, texts):
+        """Every path in these texts: `user_id.login:month`, `last:max(user_id)`, `login desc`. Odoo's own patterns look over
+        what stands around one, so each word counts.
+        """
+        for text in [texts] if isinstance(texts, str) else texts if isinstance(texts, (list, tuple, dict)) else ():
+            if isinstance(text, str):
+                for path in _PATH.findall(text):
+                    self._check_path(model, path)
 
     def _check_path(self, model, path):
-        """`user_id.partner_id/name:count`, from the model on."""
+        """`user_id.partner_id/name`, from the model on."""
         if not isinstance(path, str):
             return
-        for name in path.partition(":")[0].replace("/", ".").split("."):
+        names = re.split("[./]", path)
+        for place, name in enumerate(names, 1):
             field = self.env[model]._fields.get(name)
             if field is None:
                 return
             self._check_field(model, name)
             if field.relational:
-                if not path.partition(":")[0].replace("/", ".").endswith(name):
+                if place < len(names):
                     self._check_model(field.comodel_name)
                 model = field.comodel_name
+
+    def _comodel(self, model, path):
+        """The model to which a path of relations leads, or None."""
+        for name in re.split("[./]", path) if isinstance(path, str) else [""]:
+            field = self.env[model]._fields.get(name) if model else None
+            model = field.comodel_name if field is not None and field.relational else None
+        return model
 
     def _check_domain(self, model, domain):
         """Whatever looks like a term, however deep."""
@@ -201,11 +243,10 @@ class Call:
             return
         if len(domain) == 3 and isinstance(domain[0], str) and isinstance(domain[1], str) and domain[0] not in "&|!":
             self._check_path(model, domain[0])
-            if domain[1] in ("any", "not any") and domain[0] in self.env[model]._fields:
-                comodel = self.env[model]._fields[domain[0]].comodel_name
-                if comodel:
-                    self._check_model(comodel)
-                    self._check_domain(comodel, domain[2])
+            comodel = self._comodel(model, domain[0]) if domain[1].lower() in _ANY else None
+            if comodel:
+                self._check_model(comodel)
+                self._check_domain(comodel, domain[2])
             return
         for part in domain:
             self._check_domain(model, part)
@@ -229,3 +270,4 @@ class Call:
             if field is not None and field.relational and isinstance(inner, dict) and inner.get("fields"):
                 self._check_model(field.comodel_name)
                 self._check_specification(field.comodel_name, inner["fields"])
+                self._check_texts(field.comodel_name, inner.get("order"))

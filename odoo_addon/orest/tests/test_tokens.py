@@ -112,6 +112,16 @@ class TestTokens(ServiceMixin, HttpCase):
         self.assertTrue(self.is_active(self.token))
         self.assertEqual(self.whoami(), DENIED)
 
+    def test_signing_in_changes_nothing(self):
+        application, secret = self.new_application(self.admin)
+        token, _authorization = self.new_token(self.admin, "rpc.read", application, secret)
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("web.base.url", "https://odoo.example.com")
+        told = {"base_location": "https://evil.example.com"}
+        login = self.admin.login
+        self.assertEqual(self.rpc("common", "authenticate", self.env.cr.dbname, login, token, told), self.admin.id)
+        self.assertEqual(parameters.get_param("web.base.url"), "https://odoo.example.com")
+
     def test_a_token_makes_no_other_credential(self):
         token, _authorization = self.new_token(self.admin)
         self.assertTrue(self.execute(self.admin.id, token, "res.users", "search", []))
@@ -140,6 +150,12 @@ class TestTokens(ServiceMixin, HttpCase):
         self.assertEqual(call("res.partner", "search", [["user_ids.login", "=", "admin"]]), REFUSED)
         self.assertEqual(call("res.partner", "search", ["|", ["name", "=", "x"], ["user_ids.login", "like", "a"]]), REFUSED)
         self.assertEqual(call("res.partner", "export_data", [1], ["name", "user_ids/login"]), REFUSED)
+        self.assertEqual(call("res.partner", "search_panel_select_range", "user_id"), REFUSED)
+        self.assertEqual(call("res.partner", "mapped", [1], "user_ids.login"), REFUSED)
+        self.assertEqual(call("res.partner", "search", [["parent_id.user_ids", "ANY", [["login", "=", "admin"]]]]), REFUSED)
+        # A path whose end is called like its beginning.
+        call = self.scheme("whitelist", ("res.users", "none", ""))
+        self.assertEqual(call("res.users", "search", [["partner_id.commercial_partner_id", "=", 1]]), REFUSED)
         self.assertEqual(call("res.partner", "create", {"name": "x", "bank_ids": [(0, 0, {"acc_number": "1"})]}), REFUSED)
 
     def test_a_scheme_leaves_models_out(self):
@@ -157,6 +173,14 @@ class TestTokens(ServiceMixin, HttpCase):
         self.assertEqual(call("res.partner", "search", [], order="phone desc"), REFUSED)
         self.assertEqual(call("res.partner", "write", [partner], {"phone": "1"}), REFUSED)
         self.assertEqual(call("res.users", "search", [["partner_id.email", "like", "a"]]), REFUSED)
+        # Nor are they told in an aggregate, an order or the values of a search panel.
+        self.assertEqual(call("res.partner", "read_group", [], ["last:max(email)"], []), REFUSED)
+        self.assertEqual(call("res.partner", "read_group", [], ["last:max(email) "], []), REFUSED)
+        self.assertEqual(call("res.partner", "search", [], order="name, phone"), REFUSED)
+        self.assertEqual(call("res.partner", "read_progress_bar", [], "name", {"field": "email", "colors": {}}), REFUSED)
+        # What is in the cache, nobody looks after.
+        self.assertEqual(call("res.partner", "mapped", [partner], "commercial_partner_id.email"), REFUSED)
+        self.assertEqual(call("res.partner", "copy_data", [partner]), REFUSED)
         call = self.scheme("none", ("res.country", "whitelist", "code"))
         self.assertTrue(call("res.country", "search_read", [["code", "=", "HU"]], ["code"]))
         self.assertEqual(call("res.country", "search_read", [["code", "=", "HU"]], ["name"]), REFUSED)
