@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from lxml import etree
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, TransactionCase, tagged
 from odoo.tools import file_open
 
@@ -138,6 +138,16 @@ class TestScreensDialog(ServiceMixin, TransactionCase):
         self.assertIn("2 authorizations of 2 users", dialog.question)
         dialog.action_confirm()
         self.assertFalse(self.is_active(self.token_u) or self.is_active(self.token_v))
+
+    def test_a_search_is_read_and_never_run(self):
+        dialog = self.env["orest.revoke.wizard"].create(
+            {"act": "tokens", "whole_search": True, "selected_domain": "[('id', '=', number) for number in [0]]"}
+        )
+        with self.assertRaises(UserError):
+            dialog.action_confirm()
+        dialog.selected_domain = "[('id', '=', 0)]"
+        dialog.action_confirm()
+        self.assertEqual(dialog.state, "done")
 
     def test_ten_thousand_are_one_text(self):
         self.assertEqual(self.env["orest.revoke.wizard"]._fields["selected_ids"].type, "text")
