@@ -43,6 +43,9 @@ class ResConfigSettings(models.TransientModel):
     @api.model
     def get_values(self):
         values = super().get_values()
+        if not self.env.su and not self.env.user.has_group("base.group_system"):
+            # Over RPC anybody can ask for them.
+            return values
         service = self.env["orest.service"].sudo()
         values.update(
             orest_service_url=service._address(),
@@ -69,6 +72,7 @@ class ResConfigSettings(models.TransientModel):
     def action_orest_test_connection(self):
         """Tell what is wrong between Odoo and the service, or that nothing is."""
         self.ensure_one()
+        compat.check_access(self.browse(), "write")
         try:
             sentences = self._orest_check()
         except UserError as error:
@@ -89,6 +93,9 @@ class ResConfigSettings(models.TransientModel):
         credential = (self.orest_credential or "").strip() or service._credential()
         if not address:
             raise ServiceError(_("There is no address yet. Put in where the authorization service answers."))
+        if config.get("orest_credential") and not self.orest_credential and address != service._address():
+            # Administrators of Odoo can't read that file, and this would show them what it holds.
+            raise ServiceError(_("The credential in the configuration file is for the address there alone. Put in a credential too."))
         if not credential:
             raise ServiceError(_("There is no credential yet. Run “orest pair” where the service is, and put in what it prints."))
         parameter = self.env["ir.config_parameter"].sudo().get_param
@@ -132,6 +139,7 @@ class ResConfigSettings(models.TransientModel):
     def action_orest_sync_users(self):
         """Tell the service of all users now."""
         self.ensure_one()
+        compat.check_access(self.browse(), "write")
         try:
             done = self.env["res.users"].sudo()._orest_sync_all()
         except UserError as error:

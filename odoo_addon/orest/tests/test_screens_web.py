@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from odoo.exceptions import AccessError
 from odoo.tests import HttpCase, tagged
-from odoo.tools import mute_logger
+from odoo.tools import config, mute_logger
 
 from .. import compat
 from ..release import MODULE_VERSION
@@ -266,6 +267,21 @@ class TestScreensWeb(Browser):
         self.assertNotIn(self.service._credential(), map(str, values.values()))
         self.assertTrue(values["orest_has_credential"])
         self.assertEqual(values["orest_service_url"], self.service._address())
+
+    def test_settings_are_for_administrators(self):
+        settings = self.env["res.config.settings"].with_user(self.uma)
+        self.assertFalse([name for name in settings.get_values() if name.startswith("orest_")])
+        # As over RPC, where a record with no row reads as the defaults.
+        for method in ("action_orest_test_connection", "action_orest_sync_users"):
+            with self.assertRaises(AccessError):
+                getattr(settings.browse([0]), method)()
+
+    def test_the_credential_of_the_file_goes_to_the_address_of_the_file(self):
+        self.addCleanup(config.__setitem__, "orest_credential", config.get("orest_credential"))
+        config["orest_credential"] = self.service._credential()
+        kind, message = self.connection(orest_service_url=NOWHERE, orest_credential=False)
+        self.assertEqual(kind, "danger")
+        self.assertIn("configuration file", message)
 
     def test_settings_keep_the_credential_in_one_place(self):
         parameter = self.env["ir.config_parameter"].sudo()
