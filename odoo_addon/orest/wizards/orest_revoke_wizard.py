@@ -5,6 +5,7 @@ import ast
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.http import request
+from odoo.tools.misc import formatLang
 
 from .. import compat
 
@@ -162,8 +163,15 @@ class OrestRevokeWizard(models.TransientModel):
     @api.model
     def _names(self, counted, total, nobody):
         """“Alice (7), Bob (4) and 12 more” of the service's counts, largest first."""
-        names = ", ".join("%s (%s)" % (row["name"] or nobody, row["count"]) for row in counted)
-        return _("%(names)s and %(more)s more", names=names, more=total - len(counted)) if total > len(counted) else names
+        names = ", ".join("%s (%s)" % (row["name"] or nobody, self._number(row["count"])) for row in counted)
+        if total <= len(counted):
+            return names
+        return _("%(names)s and %(more)s more", names=names, more=self._number(total - len(counted)))
+
+    @api.model
+    def _number(self, number):
+        """A count as the user writes it: 20,000 or 20.000."""
+        return formatLang(self.env, number, digits=0)
 
     @api.onchange("whole_search")
     def _onchange_whole_search(self):
@@ -182,7 +190,7 @@ class OrestRevokeWizard(models.TransientModel):
     def _sentences(self):
         """What would be done, in words."""
         self.ensure_one()
-        selected = self.found_count if self.whole_search else self.selected_count
+        selected = self._number(self.found_count if self.whole_search else self.selected_count)
         if self.act == "codes":
             yield _("The active codes of the authorizations behind the %s selected codes stop working.", selected)
             yield _("Tokens that were given for codes already are not touched.")
@@ -200,16 +208,19 @@ class OrestRevokeWizard(models.TransientModel):
         elif self.live_count == 1:
             yield _("1 authorization will be revoked. Its tokens are refused at once, everywhere.")
         elif self.user_count == 1:
-            yield _("%s authorizations will be revoked. Their tokens are refused at once, everywhere.", self.live_count)
+            yield _(
+                "%s authorizations will be revoked. Their tokens are refused at once, everywhere.",
+                self._number(self.live_count),
+            )
         else:
             yield _(
                 "%(count)s authorizations of %(users)s users will be revoked. "
                 "Their tokens are refused at once, everywhere.",
-                count=self.live_count,
-                users=self.user_count,
+                count=self._number(self.live_count),
+                users=self._number(self.user_count),
             )
         if self.already_count:
-            yield _("Revoked already: %s of the selected.", self.already_count)
+            yield _("Revoked already: %s of the selected.", self._number(self.already_count))
 
     # Doing it.
 
@@ -267,16 +278,16 @@ class OrestRevokeWizard(models.TransientModel):
     def _told(self, receipt):
         """What was done, in words."""
         if self.act == "codes":
-            return _("Codes that stopped working: %s.", receipt["deactivated"])
+            return _("Codes that stopped working: %s.", self._number(receipt["deactivated"]))
         revoked, already = receipt["revoked"], receipt["already_revoked"]
         if revoked == 1:
             told = _("1 authorization was revoked. Its tokens are refused from now on.")
         elif revoked:
-            told = _("%s authorizations were revoked. Their tokens are refused from now on.", revoked)
+            told = _("%s authorizations were revoked. Their tokens are refused from now on.", self._number(revoked))
         else:
             told = _("No authorization was live any more; nothing had to be revoked.")
         if already and revoked:
-            told += " " + _("Revoked before: %s.", already)
+            told += " " + _("Revoked before: %s.", self._number(already))
         return told
 
     def _notification(self):
