@@ -183,6 +183,11 @@ class Trial:
         """Starts Odoo's server."""
         self.odoo.start(self.name, self.log_path("server"), workers)
 
+    def synchronise(self):
+        """Has Odoo tell the service of all users, as the button in its settings does."""
+        settings = self.rpc("admin", "admin", "res.config.settings", "create", {})
+        return self.rpc("admin", "admin", "res.config.settings", "action_orest_sync_users", [settings])
+
     def rpc(self, login, password, model, method, *arguments, **keywords):
         """Calls a method over Odoo's `/jsonrpc`; raises `Refused` with what Odoo says."""
         uid = json_rpc(self.odoo.url, "common", "login", self.name, login, password)

@@ -11,7 +11,7 @@ import re
 from lab import MODULE, Trial
 from odoo14 import complaints_in
 
-LINE = re.compile(r"^\S+ \S+ \d+ (?P<level>\w+) \S+ (?P<logger>[\w.]+): (?P<text>.*)$")
+LINE = re.compile(r"^\S+ \S+ \d+ (?P<level>\w+) \S+ (?P<logger>[\w.]+): (?P<text>.*?) *$")
 
 
 def tests_in(folder):
