@@ -77,6 +77,17 @@ impl Service {
         self.pairing.is_credential(key)
     }
 
+    /// Refuses an Odoo that says of itself that it is another database than the one that the pairing is bound to: a copy of it
+    /// has the credential too, and must not end here what was ended there.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`], with what to do.
+    pub fn check_database(&self, uuid: Option<&str>) -> Result<(), Error> {
+        let pairing = self.pairing();
+        let bound = pairing.as_ref().and_then(|pairing| pairing.database_uuid.as_deref());
+        if bound.is_some() && uuid.is_some() && bound != uuid { Err(another_database()) } else { Ok(()) }
+    }
+
     /// Looks whether another process has changed the pairing.
     ///
     /// # Errors

@@ -134,7 +134,9 @@ class OrestService(models.AbstractModel):
             raise
 
     def _headers(self, channel):
-        headers = {"X-Orest-Module": MODULE_VERSION}
+        # A copy of this database has the credential too: by this the service knows that it is one.
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        headers = {"X-Orest-Module": MODULE_VERSION, "X-Orest-Database": uuid or ""}
         if channel:
             headers["X-Orest-Channel"] = channel
         if request and getattr(request, "httprequest", None) and request.httprequest.remote_addr:

@@ -169,6 +169,8 @@ class TestAway(ServiceMixin, TransactionCase):
         self.assertIn("POST /json/2/orest.authorization/search_read ", head)
         self.assertIn("\r\nX-Orest-User: %s\r\n" % self.user.id, head)
         self.assertRegex(head, r"X-Orest-Module: %s\.0\.1\.0\.0" % compat.SERIES)
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        self.assertIn("\r\nX-Orest-Database: %s\r\n" % uuid, head)
         self.assertIn("\r\nAuthorization: Bearer %s" % self.service._credential(), head)
 
     def test_not_connected(self):

@@ -23,6 +23,7 @@ use crate::service::Service;
 use crate::service::sign_in::RPC_SCOPE;
 use crate::service::verify::Verified;
 use crate::store::applications::ModelScheme;
+use crate::transport::odoo::paired::DATABASE;
 
 #[derive(Serialize)]
 struct Active<'a> {
@@ -131,6 +132,8 @@ async fn asker(service: &Service, headers: &HeaderMap, form: &Params) -> Result<
     if let Some(Authorization::Bearer(key)) = authorization(headers)? {
         // From memory: Odoo asks with each of its own calls.
         if service.is_pairing_credential(key) {
+            let database = headers.get(DATABASE).map(|uuid| uuid.to_str().unwrap_or_default());
+            service.check_database(database).map_err(|_| OAuthError::InvalidToken)?;
             return Ok(Asker::Odoo);
         }
         let user = service.user_by_api_key(key, RPC_SCOPE).await?.ok_or(OAuthError::InvalidToken)?;

@@ -18,9 +18,11 @@ const USER: &str = "x-orest-user";
 const ADDRESS: &str = "x-orest-address";
 const CHANNEL: &str = "x-orest-channel";
 const MODULE: &str = "x-orest-module";
+/// Which of Odoo's databases calls.
+pub const DATABASE: &str = "x-orest-database";
 
 /// Everything that Odoo says of a call beside the call itself.
-pub const HEADERS: [&str; 4] = [USER, ADDRESS, CHANNEL, MODULE];
+pub const HEADERS: [&str; 5] = [USER, ADDRESS, CHANNEL, MODULE, DATABASE];
 
 /// The doors within Odoo that a call may come through.
 const CHANNELS: [Channel; 3] = [Channel::Rpc, Channel::Unlink, Channel::ServerAction];
@@ -29,13 +31,16 @@ const CHANNELS: [Channel; 3] = [Channel::Rpc, Channel::Unlink, Channel::ServerAc
 ///
 /// # Errors
 /// [`Exception::UnknownUser`]: he has not come from Odoo yet; `AccessDenied`: he is disabled; `AccessError`: nobody is
-/// named and the model is not `orest.pairing`.
+/// named and the model is not `orest.pairing`; `UnprocessableEntity`: it is a copy of the Odoo that is paired.
 pub async fn caller(
     state: &AppState,
     headers: &HeaderMap,
     peer: Option<IpAddr>,
     model: &str,
 ) -> Result<Caller, OdooError> {
+    let database = state.service.check_database(one(headers, DATABASE)?);
+    // Nothing is wrong with what the person asks, so it is none of the errors that are his.
+    database.map_err(|error| OdooError::new(Exception::UnprocessableEntity, error.to_string()))?;
     let module = one(headers, MODULE)?.map(|version| version.chars().take(40).collect::<String>());
     // Whether the call itself can be done is for the call to find out.
     if let Err(error) = state.service.note_pairing_seen(module.as_deref()).await {

@@ -60,6 +60,33 @@ async fn the_first_check_binds_the_database() {
     assert!(message.contains("another Odoo database") && message.contains("orest pair"), "{message}");
 }
 
+/// It has the credential, and so it would end here what is ended there to try something.
+#[tokio::test]
+async fn a_copy_of_the_database_is_refused_everything() {
+    let paired = Paired::over(TestService::new().await).await;
+    let (own, copy) = ([("x-orest-database", "uuid-1")], ("x-orest-database", "uuid-2"));
+    let (search, sync) = (json!({"domain": []}), json!({"users": []}));
+    assert_eq!(paired.call("orest.pairing/sync_users", &[copy], &sync).await.status, 200, "bound to none yet");
+    assert_eq!(paired.check("uuid-1").await.status, 200);
+    assert_eq!(paired.call("orest.pairing/sync_users", &own, &sync).await.status, 200);
+    let users: [(&str, &[(&str, &str)], &Value); 3] = [
+        ("orest.pairing/sync_users", &[copy], &sync),
+        ("orest.pairing/keep_users", &[copy], &json!({"ids": [2]})),
+        ("orest.authorization/search", &[copy, ("x-orest-user", "2")], &search),
+    ];
+    for (target, headers, body) in users {
+        let (status, name, message) = refusal(&paired.call(target, headers, body).await);
+        assert_eq!((status, name.as_str()), (422, "werkzeug.exceptions.UnprocessableEntity"), "{target}");
+        assert!(message.starts_with("This service is paired with another Odoo database"), "{target}: {message}");
+    }
+    let bearer = ("authorization", paired.bearer.as_str());
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for (header, status) in [(copy, 401), (own[0], 200)] {
+        let answer = paired.server.send("POST", "/oauth2/introspect", &[bearer, form, header], "token=x").await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+}
+
 /// Every door that takes an API key or a password.
 #[tokio::test]
 async fn the_credential_opens_nothing_else() {
