@@ -117,13 +117,16 @@ class Notifier:
 
     def __init__(self, env, ids, method):
         self._registry = env.registry
+        self._uid = env.uid
         self._ids = ids
         self._method = method
 
     def __call__(self):
         try:
             with self._registry.cursor() as cr:
-                getattr(api.Environment(cr, SUPERUSER_ID, {})["res.users"], self._method)(sorted(self._ids))
+                # What the service writes down is whose doing it was.
+                users = api.Environment(cr, SUPERUSER_ID, {"orest_uid": self._uid})["res.users"]
+                getattr(users, self._method)(sorted(self._ids))
         except Exception:
             _logger.exception("The authorization service was not told of users %s", sorted(self._ids)[:20])
 

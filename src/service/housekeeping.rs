@@ -31,8 +31,10 @@ impl Service {
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                // The store has written down why; the pairing in force stays.
-                let _ = pairing.read_pairing_anew().await;
+                // The pairing in force stays. The store has written down why, which is not worth a line each second.
+                if pairing.read_pairing_anew().await.is_err() {
+                    ticks.reset_after(Duration::from_secs(10));
+                }
             }
         });
         let keeping = self.clone();

@@ -70,8 +70,9 @@ class OrestService(models.AbstractModel):
 
     def _call_once(self, model, method, channel, as_user, act, repeatable, arguments):
         headers = self._headers(channel)
-        if as_user:
-            headers["X-Orest-User"] = str(self.env.uid)
+        uid = self.env.uid if as_user else self.env.context.get("orest_uid")
+        if uid:
+            headers["X-Orest-User"] = str(uid)
         answer = self._post(
             "/json/2/%s/%s" % (model, method),
             headers=headers,
