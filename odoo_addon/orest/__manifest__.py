@@ -27,5 +27,4 @@
         "views/res_config_settings_views.xml",
     ],
     "application": True,
-    "installable": True,
 }

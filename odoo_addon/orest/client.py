@@ -173,8 +173,10 @@ class _Exchange:
             raise ServiceUnavailable(_("The authorization service can't answer at the moment. Try again."))
         if 300 <= answer.status < 400:
             raise Nonsense(
-                _("The address of the authorization service sends on to another one (%s). Put that one into the settings.")
-                % (answer.headers.get("Location") or "?").split("?")[0]
+                _(
+                    "The address of the authorization service sends on to another one (%s). Put that one into the settings.",
+                    (answer.headers.get("Location") or "?").split("?")[0],
+                )
             )
         return answer
 

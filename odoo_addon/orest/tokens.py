@@ -135,22 +135,25 @@ class Call:
         """
         token = self.token
         if not token.may_call(method):
-            raise AccessError(_("The token's scope lets this application read only; %s is not a reading method.") % method)
+            raise AccessError(_("The token's scope lets this application read only; %s is not a reading method.", method))
         self._check_model(model)
         if token.models or token.limit != "none":
             if method in CACHE_METHODS:
-                raise AccessError(_("The application's model scheme does not let it call the method %s.") % method)
+                raise AccessError(_("The application's model scheme does not let it call the method %s.", method))
             self._check_arguments(model, method, args, kwargs)
 
     def _check_model(self, model):
         if not self.token.may_use_model(model):
-            raise AccessError(_("The application's model scheme does not let it use the model %s.") % model)
+            raise AccessError(_("The application's model scheme does not let it use the model %s.", model))
 
     def _check_field(self, model, name):
         if not self.token.may_use_field(model, name):
             raise AccessError(
-                _("The application's model scheme does not let it use the field %(field)s of the model %(model)s.")
-                % {"field": name, "model": model}
+                _(
+                    "The application's model scheme does not let it use the field %(field)s of the model %(model)s.",
+                    field=name,
+                    model=model,
+                )
             )
 
     def _check_arguments(self, model, method, args, kwargs):

@@ -45,11 +45,17 @@ class Authorize(http.Controller):
         return self._page(
             "orest.authorize_consent",
             {
-                "application": described["application"],
+                "heading": _("%s wants to act for you", described["application"]),
+                "who": _(
+                    "You are signed in as %(name)s (%(login)s).", name=request.env.user.name, login=request.env.user.login
+                ),
                 "logo": described.get("logo"),
                 "scopes": [self._scope_words(scope) for scope in described.get("scopes") or ()],
-                "target": described["target"],
-                "user": request.env.user,
+                "afterwards": _(
+                    "Afterwards you are sent to %s. You can take this back at any time: in your preferences, "
+                    "page “oREST API Authorizations”.",
+                    described["target"],
+                ),
                 "here": "/orest/authorize?" + query,
                 "somebody_else": "/orest/authorize?" + urlencode([*parameters, ("prompt", "login")]),
             },

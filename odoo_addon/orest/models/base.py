@@ -28,7 +28,10 @@ class Base(models.AbstractModel):
             allowed = [name for name in names if token.may_use_field(self._name, name)]
             if fields and len(allowed) < len(names):
                 raise AccessError(
-                    _("The application's model scheme does not let it use the fields %(fields)s of the model %(model)s.")
-                    % {"fields": ", ".join(sorted(set(names) - set(allowed))), "model": self._name}
+                    _(
+                        "The application's model scheme does not let it use the fields %(fields)s of the model %(model)s.",
+                        fields=", ".join(sorted(set(names) - set(allowed))),
+                        model=self._name,
+                    )
                 )
             return allowed

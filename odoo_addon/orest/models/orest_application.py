@@ -99,7 +99,7 @@ class OrestApplication(models.Model):
     def button_make_public(self):
         """Takes the secret away."""
         self.action_make_public()
-        return compat.notification(_("%s is a public client now.") % self.name)
+        return compat.notification(_("%s is a public client now.", self.name))
 
 
 class OrestApplicationUri(models.Model):

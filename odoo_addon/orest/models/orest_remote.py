@@ -144,7 +144,7 @@ class OrestRemote(models.AbstractModel):
     def _found_here(self, domain):
         """Lets PostgreSQL find them, among rows that are brought here."""
         model = self.with_context(orest_narrow=_Narrow(self._name, self._narrowed(domain)))
-        return list(super(OrestRemote, model)._search(domain))
+        return list(super(OrestRemote, model)._search(domain))  # pylint: disable=super-method-mismatch
 
     @api.model
     def _narrowed(self, domain):
@@ -446,9 +446,9 @@ class OrestRemote(models.AbstractModel):
             raise TooManyRows(
                 _(
                     "This search can't be answered by the authorization service itself, and there are more than %s records "
-                    "to look through here. Narrow it down, by user, application, state or date."
+                    "to look through here. Narrow it down, by user, application, state or date.",
+                    ROWS_MAX,
                 )
-                % ROWS_MAX
             )
         table = [{"id": row["id"]} for row in rows]
         for name in self._remote_fields():
@@ -476,6 +476,9 @@ class OrestRemote(models.AbstractModel):
             field = self._fields.get(name)
             if field is None:
                 raise ValueError("Invalid field %r on model %r" % (name, self._name))
+
+    # There is no table to write to: super() has nothing to do in these three.
+    # pylint: disable=method-required-super
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -30,7 +30,7 @@ class OrestRevocation(models.Model):
         readonly=True,
         help="Whether it revoked, or took a revocation back.",
     )
-    undoes_id = fields.Many2one("orest.revocation", "Undoes", readonly=True, help="The act that it took back.")
+    undoes_id = fields.Many2one("orest.revocation", readonly=True, help="The act that it took back.")
     undone = fields.Boolean(readonly=True, help="Whether it has been taken back.")
     create_date = fields.Datetime("Date", readonly=True, help="When.")
     user_id = fields.Many2one(
@@ -102,7 +102,7 @@ class OrestRevocation(models.Model):
         restored = self.action_undo()["revoked"]
         if restored == 1:
             return compat.notification(_("1 authorization is live again."))
-        return compat.notification(_("%s authorizations are live again.") % restored)
+        return compat.notification(_("%s authorizations are live again.", restored))
 
     @api.depends("kind", "undone", "create_date", "user_id", "channel")
     @api.depends_context("uid")

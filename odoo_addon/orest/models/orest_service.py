@@ -157,9 +157,9 @@ class OrestService(models.AbstractModel):
             return _EXCEPTIONS[name](message)
         if status == 404:
             return ServiceError(
-                _("The authorization service is of another version than this module and does not know: %s") % message
+                _("The authorization service is of another version than this module and does not know: %s", message)
             )
-        return ServiceError(_("The authorization service refused: %s") % message)
+        return ServiceError(_("The authorization service refused: %s", message))
 
     def _nonsense(self):
         return Nonsense(

@@ -114,25 +114,37 @@ class ResConfigSettings(models.TransientModel):
             raise service._nonsense()
         if found.get("api") != API_VERSION:
             raise ServiceError(
-                _("The service (%(service)s) and this module (%(module)s) are of versions that do not go together.")
-                % {"service": found.get("version"), "module": MODULE_VERSION}
+                _(
+                    "The service (%(service)s) and this module (%(module)s) are of versions that do not go together.",
+                    service=found.get("version"),
+                    module=MODULE_VERSION,
+                )
             )
         sentences = [
-            _("Authorization service %(version)s at %(address)s, which knows %(users)s users.")
-            % {"version": found.get("version"), "address": address, "users": found.get("users")}
+            _(
+                "Authorization service %(version)s at %(address)s, which knows %(users)s users.",
+                version=found.get("version"),
+                address=address,
+                users=found.get("users"),
+            )
         ]
         skew = fields.Datetime.now() - fields.Datetime.to_datetime(found["now"])
         if abs(skew) > CLOCK_SKEW_MAX:
             sentences.append(
-                _("Its clock and Odoo's are %s seconds apart: set both by NTP, or tokens end too early or too late.")
-                % int(abs(skew).total_seconds())
+                _(
+                    "Its clock and Odoo's are %s seconds apart: set both by NTP, or tokens end too early or too late.",
+                    int(abs(skew).total_seconds()),
+                )
             )
         own = (parameter("web.base.url") or "").rstrip("/")
         theirs = (found.get("odoo_url") or "").rstrip("/")
         if theirs != own:
             sentences.append(
-                _("It sends browsers to %(theirs)s, while Odoo says of itself that it is at %(own)s.")
-                % {"theirs": theirs, "own": own}
+                _(
+                    "It sends browsers to %(theirs)s, while Odoo says of itself that it is at %(own)s.",
+                    theirs=theirs,
+                    own=own,
+                )
             )
         return sentences
 
@@ -145,7 +157,9 @@ class ResConfigSettings(models.TransientModel):
         except UserError as error:
             return compat.notification(error.args[0], title=_("Users were not synchronised"), kind="danger")
         return compat.notification(
-            _("New: %(created)s. Brought up to date: %(updated)s. Deleted: %(deleted)s. Authorizations revoked: %(revoked)s.")
-            % done,
+            _(
+                "New: %(created)s. Brought up to date: %(updated)s. Deleted: %(deleted)s. Authorizations revoked: %(revoked)s.",
+                **done,
+            ),
             title=_("Users synchronised"),
         )

@@ -301,8 +301,10 @@ class ResUsers(models.Model):
         pending = self._orest_pending()
         if pending:
             raise UserError(
-                _("%s never confirmed the invitation: such a user can't be disabled, only deleted.")
-                % ", ".join(pending.mapped("name"))
+                _(
+                    "%s never confirmed the invitation: such a user can't be disabled, only deleted.",
+                    ", ".join(pending.mapped("name")),
+                )
             )
         self.write({"active": False})
         compat.flush_all(self.env)
@@ -416,7 +418,7 @@ class ResUsers(models.Model):
     def run_orest_enable(self):
         """The server action "Enable User". Nothing is asked: it takes nothing away."""
         self.action_orest_enable()
-        return compat.notification(_("Enabled: %s.") % ", ".join(self.mapped("name")))
+        return compat.notification(_("Enabled: %s.", ", ".join(self.mapped("name"))))
 
     def run_orest_delete(self):
         """The server action "Delete User"."""

@@ -1,9 +1,9 @@
 """A service that is away, slow, or no service at all: a person is told in a sentence, the users form opens, nothing is accepted."""
 
+import contextlib
 import socket
 import threading
 import time
-from contextlib import contextmanager
 
 from odoo.exceptions import UserError
 from odoo.tests.common import TransactionCase, tagged
@@ -34,12 +34,10 @@ class Listener:
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection):
-        with connection:
-            try:
-                self.requests.append(connection.recv(65536))
-                self.answer(connection)
-            except OSError:
-                pass
+        # Whoever asked may have hung up.
+        with connection, contextlib.suppress(OSError):
+            self.requests.append(connection.recv(65536))
+            self.answer(connection)
 
     def close(self):
         # A thread that waits in accept is not woken by close alone.
@@ -63,7 +61,7 @@ class TestAway(ServiceMixin, TransactionCase):
         self.user = self.new_user("Uma")
         self.token, self.authorization = self.new_token(self.user)
 
-    @contextmanager
+    @contextlib.contextmanager
     def service_is(self, answer):
         """A service that answers so."""
         listener = Listener(answer)

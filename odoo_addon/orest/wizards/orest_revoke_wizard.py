@@ -44,7 +44,7 @@ class OrestRevokeWizard(models.TransientModel):
     whole_search = fields.Boolean(string="Revoke all that the search finds")
     selected_count = fields.Integer(string="Selected", readonly=True)
     live_count = fields.Integer(string="To be revoked", readonly=True)
-    already_count = fields.Integer(string="Revoked already", readonly=True)
+    already_count = fields.Integer(string="Revoked before", readonly=True)
     user_count = fields.Integer(string="Number of users", readonly=True)
     digest = fields.Char(readonly=True, help="Of the set that was shown: nothing else is revoked.")
     users = fields.Text(readonly=True)
@@ -52,7 +52,7 @@ class OrestRevokeWizard(models.TransientModel):
     question = fields.Text(compute="_compute_question")
     reason = fields.Char(help="Why, for administrators: it stays in the list of revocations.")
     reason_user = fields.Char(string="Reason for users", help="Why, for those whom it touches: they can read it.")
-    revocation_id = fields.Integer(string="Revocation", readonly=True)
+    revocation_id = fields.Integer(readonly=True)
     can_undo = fields.Boolean(readonly=True)
     answer = fields.Text(readonly=True, help="What was done.")
 
