@@ -17,6 +17,7 @@ SOURCE = Path(__file__).resolve().parent.parent.parent / "odoo_addon" / MODULE
 
 def run(lab, report, _options):
     """Writes the module for each series and has it looked at."""
+    complaints(report, "README.rst is made from readme/ as it is", SOURCE.parent, [sys.executable, "make_readme.py", "--check"])
     for series in SERIES:
         folder = lab.folder / f"module-{series}"
         subprocess.run(
