@@ -67,6 +67,12 @@ impl Place {
     }
 }
 
+/// Prints a line. Whoever has stopped reading, such as `head`, has seen enough: that is no error.
+fn say(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 async fn start(config: &Config) -> anyhow::Result<App> {
     Ok(App::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::say;
 use crate::odoo_module::{NAME, Series, write};
 
 /// Write the Odoo module for your Odoo series.
@@ -22,24 +23,20 @@ impl OdooModule {
         let written = write(self.series, &self.output)?;
         let addons = written.folder.parent().unwrap_or(&written.folder).display();
         let did = if written.replaced { "replaced" } else { "written" };
-        println!(
-            "The Odoo module {NAME} {} is {did}: {} ({} files).",
-            written.version,
-            written.folder.display(),
-            written.files
-        );
-        println!("\nNext:");
+        let (version, folder, files) = (&written.version, written.folder.display(), written.files);
+        say(format_args!("The Odoo module {NAME} {version} is {did}: {folder} ({files} files)."));
+        say("\nNext:");
         if written.replaced {
-            println!("  1. Restart Odoo, and bring its database up to date:");
-            println!("       odoo -d DATABASE -u {NAME} --stop-after-init");
+            say("  1. Restart Odoo, and bring its database up to date:");
+            say(format_args!("       odoo -d DATABASE -u {NAME} --stop-after-init"));
         } else {
-            println!("  1. Let Odoo find it: addons_path in its configuration file must name");
-            println!("       {addons}");
-            println!("  2. Install it, in Odoo's Apps (Update Apps List first), or with");
-            println!("       odoo -d DATABASE -i {NAME} --stop-after-init");
-            println!("  3. Pair the two, on the machine where orest runs:");
-            println!("       orest pair --odoo-url https://YOUR-ODOO");
-            println!("     and give what it prints to Odoo: Settings > General Settings > oREST.");
+            say("  1. Let Odoo find it: addons_path in its configuration file must name");
+            say(format_args!("       {addons}"));
+            say("  2. Install it, in Odoo's Apps (Update Apps List first), or with");
+            say(format_args!("       odoo -d DATABASE -i {NAME} --stop-after-init"));
+            say("  3. Pair the two, on the machine where orest runs:");
+            say("       orest pair --odoo-url https://YOUR-ODOO");
+            say("     and give what it prints to Odoo: Settings > General Settings > oREST.");
         }
         Ok(())
     }

@@ -84,6 +84,19 @@ fn each_series_gets_a_module_that_odoo_can_read() {
     }
 }
 
+/// As `orest … | head -1` does.
+#[test]
+fn nobody_need_read_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orest"));
+    command.env_clear().args(["odoo-module", "--series", "18.0", "--output"]).arg(folder.path());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output =
+        command.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
 #[test]
 fn what_can_not_be_written_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();

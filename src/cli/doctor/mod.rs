@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use self::web::{Answer, Web, printable};
-use super::Place;
+use super::{Place, say};
 use crate::config::keys::KeyFile;
 use crate::config::{Config, Layer};
 use crate::domain::time::{Clock as _, SystemClock, Timestamp, unix};
@@ -51,7 +51,7 @@ impl Doctor {
         if failures > 0 {
             anyhow::bail!("{counts}");
         }
-        println!("{counts}.");
+        say(format_args!("{counts}."));
         Ok(())
     }
 }
@@ -67,7 +67,7 @@ struct Report {
 impl Report {
     fn line(&mut self, verdict: &str, what: &str, text: impl Display) {
         self.checks += 1;
-        println!("{verdict:<5} {what:<14} {text}");
+        say(format_args!("{verdict:<5} {what:<14} {text}"));
     }
 
     fn ok(&mut self, what: &str, text: impl Display) {
