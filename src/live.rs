@@ -359,6 +359,11 @@ impl Live {
         self.users.forget(&id.0);
     }
 
+    /// Whatever was known of users may have changed.
+    pub fn forget_users(&self) {
+        self.users.clear();
+    }
+
     /// An application, if anybody has asked for it.
     pub fn application(&self, id: ApplicationId) -> Option<Arc<Application>> {
         self.applications.get(&id.0)

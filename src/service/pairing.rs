@@ -96,6 +96,7 @@ impl Service {
         let (change, _) = self.pairing.get();
         let found = self.store.read(pairing::find).await?;
         if self.pairing.refresh(change, found) {
+            self.live.forget_users();
             tracing::info!(paired = self.pairing().is_some(), "pairing read anew");
         }
         Ok(())
@@ -138,7 +139,7 @@ impl Service {
             .store
             .write(move |tx| {
                 let there_was = pairing::delete(tx.connection)?;
-                pairing::forget_synced(tx.connection)?;
+                service.forget_synced_in(tx)?;
                 service.pairing_changed_in(tx)?;
                 Ok(there_was)
             })
@@ -148,6 +149,14 @@ impl Service {
                 tracing::info!("the pairing is ended");
             }
         })
+    }
+
+    /// Nobody has come from Odoo yet: the next one who comes with a number may be another person.
+    fn forget_synced_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        pairing::forget_synced(tx.connection)?;
+        let live = Arc::clone(&self.live);
+        tx.after_commit(move || live.forget_users());
+        Ok(())
     }
 
     /// Puts the pairing as it stands in this transaction into memory after the commit.
@@ -178,7 +187,8 @@ impl Service {
             .await
     }
 
-    /// Who acts when Odoo says that this user does; `None`: he is not known here yet.
+    /// Who acts when Odoo says that this user does; `None`: he has not come from there yet. Whoever has his number here is
+    /// somebody else then, for all we know.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`]: he is disabled or pending.
@@ -187,6 +197,9 @@ impl Service {
         if id == SUPERUSER {
             let groups = GroupSet::closure([Group::System]);
             return Ok(Some(Actor { user: Some(id), login: user.login.clone(), groups }));
+        }
+        if !user.from_odoo {
+            return Ok(None);
         }
         if user.may_act() { Ok(Some(Self::actor(&user))) } else { Err(Error::Unauthenticated) }
     }
@@ -209,7 +222,7 @@ impl Service {
                     Some(_) => {}
                     None => {
                         if found.previous_database_uuid.as_ref() != Some(&uuid) {
-                            pairing::forget_synced(tx.connection)?;
+                            service.forget_synced_in(tx)?;
                         }
                         pairing::set_database(tx.connection, &uuid)?;
                         tracing::info!(

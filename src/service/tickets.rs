@@ -94,7 +94,7 @@ impl Service {
             .write(move |tx| {
                 pairing::find(tx.connection)?.ok_or_else(not_paired)?;
                 let found = crate::store::users::find(tx.connection, user)?;
-                if user == SUPERUSER || !found.is_some_and(|user| user.may_act()) {
+                if user == SUPERUSER || !found.is_some_and(|user| user.from_odoo && user.may_act()) {
                     return Err(Error::Unauthenticated);
                 }
                 let (purpose, application, query) = match brought.what {

@@ -35,6 +35,8 @@ pub struct User {
     pub groups: GroupSet,
     /// When his record last changed.
     pub write_date: Timestamp,
+    /// Whether he is who has this number in the paired Odoo. One whom Odoo hasn't told us of may be somebody else there.
+    pub from_odoo: bool,
 }
 
 impl User {
@@ -56,6 +58,7 @@ struct Row {
     active: bool,
     state: String,
     write_date: Timestamp,
+    password_version: Option<i64>,
 }
 
 fn complete(connection: &mut Connection, row: Row) -> Result<User, StoreError> {
@@ -72,6 +75,7 @@ fn complete(connection: &mut Connection, row: Row) -> Result<User, StoreError> {
         pending: row.state == "pending",
         groups: GroupSet::closure(groups.into_iter().filter_map(Group::from_id)),
         write_date: row.write_date,
+        from_odoo: row.password_version.is_some(),
     })
 }
 

@@ -148,7 +148,8 @@ async fn asker(service: &Service, headers: &HeaderMap, form: &Params) -> Result<
 fn may_see(asker: &Asker, verified: &Verified) -> bool {
     match asker {
         Asker::Administrator => true,
-        Asker::Odoo => verified.kind == TokenKind::Access,
+        // Odoo goes by the number, under which somebody else may be known there as long as he has not come from it.
+        Asker::Odoo => verified.kind == TokenKind::Access && verified.user.as_ref().is_none_or(|user| user.from_odoo),
         Asker::Application(id) => verified.kind == TokenKind::Access || *id == verified.application.id,
     }
 }

@@ -59,6 +59,7 @@ impl Odoo {
 async fn paired() -> (TestService, Odoo) {
     let (test, app) = set_up().await;
     let credential = test.service.pair_with(ODOO).await.unwrap();
+    test.know_users_from_odoo().await;
     (test, Odoo { app, credential })
 }
 

@@ -18,6 +18,12 @@ impl Paired {
         Self { server: TestServer::over(test), bearer }
     }
 
+    /// The same, with the users of the fixture known from Odoo.
+    pub async fn with_users(test: TestService) -> Self {
+        test.know_users_from_odoo().await;
+        Self::over(test).await
+    }
+
     /// A call with the credential; `headers` beside it.
     pub async fn call(&self, target: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let mut all = vec![("authorization", self.bearer.as_str())];
@@ -123,7 +129,7 @@ async fn the_credential_opens_nothing_else() {
 
 #[tokio::test]
 async fn who_acts() {
-    let paired = Paired::over(TestService::new().await).await;
+    let paired = Paired::with_users(TestService::new().await).await;
     let test = &paired.server.test;
     let (bob, portia, erna) = (test.uid("bob"), test.uid("portia"), test.uid("erna"));
     let id = erna.0;
@@ -169,6 +175,51 @@ async fn who_acts() {
     }
 }
 
+/// A service that had users before it was paired: 4 is Bob here, and may be an Ursula there.
+#[tokio::test]
+async fn nobody_is_taken_for_who_has_his_number_here() {
+    let paired = Paired::over(TestService::empty().await).await;
+    let test = &paired.server.test;
+    let token = test.authorize("bob", 0, None, true).await.unwrap().access.reveal().to_owned();
+    let form = [("authorization", paired.bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let is_good = async || {
+        let answer = paired.server.send("POST", "/oauth2/introspect", &form, format!("token={token}")).await;
+        answer.json()["active"] == true
+    };
+    let acts = async || {
+        let answer = paired.call("orest.authorization/search", &[("x-orest-user", "4")], &json!({"domain": []})).await;
+        (answer.status.as_u16(), refusal(&answer).1)
+    };
+    let request = format!("purpose=sign_in&browser={}", "0".repeat(64));
+    let approves = async || {
+        let body = json!({"query": request, "user_id": 4});
+        let answer = paired.call("orest.pairing/approve_request", &[], &body).await;
+        (answer.status.as_u16(), refusal(&answer).1)
+    };
+    let sync = async |login: &str| {
+        let user = json!({"id": 4, "login": login, "name": login, "active": true, "pending": false,
+                          "groups": ["base.group_user"], "password_version": 1});
+        let answer = paired.call("orest.pairing/sync_users", &[], &json!({"users": [user]})).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    let unknown = (403, "orest.exceptions.UnknownUser".to_owned());
+    assert!(!is_good().await, "Odoo would take it for its own user 4's");
+    assert_eq!((acts().await, approves().await), (unknown.clone(), unknown.clone()));
+    assert!(test.service.verify(&token).await.unwrap().is_ok(), "at the service it is Bob's as ever");
+
+    sync("bob").await;
+    let fine = (200, String::new());
+    assert!(is_good().await);
+    assert_eq!((acts().await, approves().await), (fine.clone(), fine.clone()));
+    // Another Odoo's database: its user 4 has not come yet.
+    assert_eq!(paired.check("first").await.status, 200);
+    let Paired { server, .. } = paired;
+    let second = Paired::over(server.test).await;
+    assert_eq!(second.check("second").await.status, 200);
+    let answer = second.call("orest.authorization/search", &[("x-orest-user", "4")], &json!({"domain": []})).await;
+    assert_eq!((answer.status.as_u16(), refusal(&answer).1), unknown);
+}
+
 /// Whoever sends them with another key thinks that they do something.
 #[tokio::test]
 async fn the_headers_are_refused_with_any_other_key() {
@@ -212,7 +263,7 @@ async fn the_headers_are_refused_with_any_other_key() {
 /// The log shows the person, from where he reached Odoo, and the door within Odoo.
 #[tokio::test]
 async fn the_log_names_who_acted_in_odoo() {
-    let paired = Paired::over(TestService::new().await).await;
+    let paired = Paired::with_users(TestService::new().await).await;
     let alice = paired.server.test.uid("alice").to_string();
     for (user, address, channel, id) in [
         (alice.as_str(), "2001:db8::5", "unlink", 2),

@@ -310,7 +310,7 @@ async fn what_can_be_no_user_is_refused_and_nothing_is_done() {
 
 #[tokio::test]
 async fn other_doors_leave_odoos_users_alone() {
-    let paired = Paired::over(TestService::new().await).await;
+    let paired = Paired::with_users(TestService::new().await).await;
     let kept =
         "Users are kept by Odoo at https://odoo.example.com, with which this service is paired: change them there.";
     let calls = [
@@ -420,7 +420,7 @@ async fn a_new_credential_and_another_odoo() {
 
 #[tokio::test]
 async fn odoo_asks_whether_a_token_is_good() {
-    let paired = Paired::over(TestService::empty().await).await;
+    let paired = Paired::with_users(TestService::empty().await).await;
     let test = &paired.server.test;
     let tokens = test.authorize("bob", 0, None, true).await.unwrap();
     let ask = async |bearer: &str, token: &str| {
@@ -449,7 +449,7 @@ async fn odoo_asks_whether_a_token_is_good() {
 /// Odoo asks with each call of its own, so the answer must not wait for the database: here all who read it are held up.
 #[tokio::test]
 async fn odoo_is_answered_from_memory() {
-    let paired = Paired::over(TestService::empty().await).await;
+    let paired = Paired::with_users(TestService::empty().await).await;
     let token = paired.issue(4).await.unwrap();
     let headers = [("authorization", paired.bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     let ask = || paired.server.send("POST", "/oauth2/introspect", &headers, format!("token={token}"));

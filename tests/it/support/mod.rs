@@ -188,6 +188,15 @@ impl TestService {
         self.folder.path()
     }
 
+    /// Makes the users those of a paired Odoo, as if each had come from there with his first password.
+    pub async fn know_users_from_odoo(&self) {
+        let ids: Vec<i64> = self.users.values().map(|id| id.0).collect();
+        let version = [("password_version", SqlValue::Integer(1))];
+        let done: Result<(), StoreError> =
+            self.store.write(move |tx| records::update(tx.connection, "res_users", &ids, &version).map(|_| ())).await;
+        done.expect("users are updated");
+    }
+
     /// The id of a user of [`USERS`].
     pub fn uid(&self, login: &str) -> UserId {
         self.users[login]
