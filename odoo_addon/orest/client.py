@@ -1,7 +1,9 @@
 """HTTP to the service. Nothing in here knows Odoo's models, and nothing in here prints the credential."""
 
+import http.client
 import json
 import os
+import socket
 import threading
 import time
 
@@ -118,7 +120,7 @@ class _Exchange:
         timeout = ACT_TIMEOUT if act else READ_TIMEOUT
         arguments = {
             "auth": _Bearer(credential),
-            "headers": headers or {},
+            "headers": dict(headers or {}, **{"Accept-Encoding": "identity"}),
             "timeout": (CONNECT_TIMEOUT, timeout),
             "allow_redirects": False,
             "stream": True,
@@ -184,17 +186,34 @@ class _Exchange:
         """The whole body, within bounds of time and size: a timeout on the socket alone starts anew with each byte."""
         with response:
             chunks, size = [], 0
-            for chunk in response.iter_content(_CHUNK):
+            while True:
+                chunk = _some(response.raw)
+                if not chunk:
+                    break
                 size += len(chunk)
                 if size > ANSWER_BYTES_MAX:
                     raise Nonsense(_("The authorization service's answer has no end."))
                 if time.monotonic() > deadline:
                     raise self._slow()
                 chunks.append(chunk)
+            # All of it is read: the connection is good for the next call.
+            response.raw.release_conn()
             return Answer(self.env, response.status_code, response.headers, b"".join(chunks))
 
     def _slow(self):
         return ServiceUnavailable(_("The authorization service takes too long to answer. Try again."))
+
+
+def _some(raw):
+    """What the socket has, as soon as it has anything: urllib3's own reading comes back only when a chunk is full, however
+    slowly it fills.
+    """
+    try:
+        return raw._fp.read1(_CHUNK)
+    except socket.timeout as error:
+        raise requests.exceptions.ReadTimeout(error) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise requests.exceptions.ConnectionError(error) from None
 
 
 def _was_cut(error):

@@ -118,7 +118,9 @@ class TestAway(ServiceMixin, TransactionCase):
                 time.sleep(0.1)
 
         with self.service_is(drip):
+            started = time.monotonic()
             self.assertIn("too long", self.check(ServiceUnavailable))
+            self.assertLess(time.monotonic() - started, 2, "not until the last drop")
 
     def patch_timeouts(self, seconds):
         for name in ("CONNECT_TIMEOUT", "READ_TIMEOUT", "ACT_TIMEOUT"):
