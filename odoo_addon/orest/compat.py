@@ -79,9 +79,10 @@ def flush_all(env):
 
 
 def invalidate_all(env):
-    """Forgets everything that was read."""
+    """Forgets everything that was read, after writing what waits to be written."""
+    flush_all(env)
     if SERIES >= 16:
-        env.invalidate_all(flush=False)
+        env.invalidate_all()
     else:
         env.cache.invalidate()
 

@@ -14,14 +14,14 @@ def _wrap(execute_cr):
     @functools.wraps(execute_cr)
     def checked(cr, uid, obj, method, *args, **kw):
         """As Odoo's, after a look at what the token lets through, if the call came with one."""
-        token = tokens.current()
-        if token is not None:
-            if compat.SERIES >= 19:
-                given, named = args[0], args[1] if len(args) > 1 else kw.get("kw") or {}
-            else:
-                given, named = args, kw
-            tokens.check_call(api.Environment(cr, uid, {}), token, obj, method, list(given), dict(named or {}))
-        return execute_cr(cr, uid, obj, method, *args, **kw)
+        with tokens.calling(uid) as token:
+            if token is not None:
+                if compat.SERIES >= 19:
+                    given, named = args[0], args[1] if len(args) > 1 else kw.get("kw")
+                else:
+                    given, named = args, kw
+                tokens.check_call(api.Environment(cr, uid, {}), token, obj, method, list(given), dict(named or {}))
+            return execute_cr(cr, uid, obj, method, *args, **kw)
 
     checked.orest = True
     return checked

@@ -1,20 +1,22 @@
 """What an access token of the service may do in Odoo's own APIs.
 
-A token is verified with the service on each call and never remembered beyond it: what it says is kept on the request. Nothing of
-it is in a cache, a global or a context.
+A token is verified with the service on each call. What it says is kept with the call, and nothing of it is in a cache or in Odoo's
+context, which callers can write.
 """
 
 import inspect
 import re
+import threading
 import time
+from contextlib import contextmanager
 
 from odoo import _, http
 from odoo.exceptions import AccessDenied, AccessError
 
 #: How access tokens begin (`src/domain/token.rs` of the service).
 PREFIX = "orat_"
-#: Where a token may be shown. Elsewhere a key opens routes whose code knows nothing of scopes.
-RPC_PATHS = ("/jsonrpc", "/xmlrpc/", "/json/2/")
+#: Where a bearer may show one. Elsewhere a key opens routes whose code knows nothing of scopes.
+BEARER_PATH = "/json/2/"
 
 #: What the scope `rpc.read` lets through: methods that read, in any series.
 READING_METHODS = frozenset(
@@ -43,6 +45,8 @@ CACHE_METHODS = frozenset(["copy_data", "filtered", "filtered_domain", "grouped"
 _PATH = re.compile(r"\w+(?:[./]\w+)*")
 _ANY = ("any", "not any", "any!", "not any!")
 
+_thread = threading.local()
+
 
 def is_token(key):
     """Whether a key is for the service to judge."""
@@ -57,9 +61,31 @@ def check_call(env, token, model, method, args, kwargs):
     Call(env, token, kwargs).check(model, method, args, kwargs)
 
 
+def note(token):
+    """Keeps the token that a call over `/jsonrpc` or `/xmlrpc` came with, or None, for :func:`calling`.
+
+    These doors check the key and make the call in one thread, one after the other, and from 16.0 on without the request at hand.
+    """
+    _thread.noted = token
+
+
+@contextmanager
+def calling(uid):
+    """The token that this call came with, for as long as it takes. A call within a call is held to the same."""
+    outer, noted = getattr(_thread, "calling", None), getattr(_thread, "noted", None)
+    # Noted by the check of this very call: Odoo repeats a call without checking anew.
+    token = outer or (noted if noted is not None and noted.uid == uid else None)
+    _thread.calling = token
+    try:
+        yield token
+    finally:
+        _thread.calling = outer
+
+
 def current():
-    """The verified token of this request, if it came with one."""
-    return getattr(http.request, "orest_token", None) if http.request else None
+    """The verified token that the call at hand came with, if it did."""
+    token = getattr(_thread, "calling", None)
+    return token or (getattr(http.request, "orest_token", None) if http.request else None)
 
 
 class Token:

@@ -16,7 +16,7 @@ class IrHttp(models.AbstractModel):
             don't take tokens.
             """
             token = tokens.current()
-            if token is not None and not request.httprequest.path.startswith(("/jsonrpc", "/xmlrpc/")):
+            if token is not None:
                 if "__model__" not in args or "__method__" not in args:
                     raise AccessDenied()
                 arguments = request.get_json_data() if request.httprequest.data else {}

@@ -80,7 +80,7 @@ class OrestAuthorization(models.Model):
         :param str expect: the digest of a preview: if the selection has changed since, nothing is done
         :return: a receipt: `revocation_id`, `sequence`, `requested`, `revoked`, `already_revoked`
         """
-        records = self._existing()
+        records = self.exists()
         compat.check_access(records or self.browse(), "unlink")
         compat.flush_all(self.env)
         receipt = self._orest(
@@ -105,7 +105,7 @@ class OrestAuthorization(models.Model):
         """
         compat.check_access(self.browse(), "unlink")
         if ids is not None:
-            records = self.browse(ids)._existing()
+            records = self.browse(ids).exists()
             compat.check_access(records, "unlink")
             ids = records.ids
         context = self._orest_context()
@@ -188,7 +188,7 @@ class OrestAuthorizationCode(models.Model):
 
         :return: `requested` and `deactivated`
         """
-        records = self._existing()
+        records = self.exists()
         # The right to the authorizations: the codes have none of their own but reading.
         compat.check_access(records.mapped("authorization_id"), "unlink")
         result = self._orest("action_revoke_authorization_codes", ids=records.ids, act=True)

@@ -42,7 +42,7 @@ class OrestDevice(models.Model):
 
         :return: a receipt: `revocation_ids`, `requested`, `revoked`, `already_revoked`
         """
-        records = self._existing()
+        records = self.exists()
         compat.check_access(records or self.browse(), "read")
         receipt = self._orest(
             "action_revoke", ids=records.ids, reason=reason or None, reason_user=reason_user or None, act=True

@@ -281,19 +281,15 @@ class OrestRemote(models.AbstractModel):
     # -- which there are --------------------------------------------------------------------------------------------
 
     def exists(self):
-        """Those that are in the service, for this user."""
-        ids = [number for number in self._ids if isinstance(number, int)]
-        if not ids:
-            return self
-        found = set(self._orest("search", domain=[["id", "in", ids]], context=self._orest_context()))
-        return self.browse(number for number in self._ids if number in found or not isinstance(number, int))
-
-    def _existing(self):
         """Those that are in the service.
 
         :raise AccessError: some of them are hidden from this user
         """
-        return self.browse(self._orest("exists", ids=self.ids)) if self else self
+        ids = [number for number in self._ids if isinstance(number, int)]
+        if not ids:
+            return self
+        found = set(self._orest("exists", ids=ids))
+        return self.browse(number for number in self._ids if number in found or not isinstance(number, int))
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -404,7 +400,12 @@ class OrestRemote(models.AbstractModel):
             if field.name != "id":
                 (columns if field.column_type else others).append(field)
         records = self.browse(query)
-        fetched = records._fill_cache([field.name for field in columns]) if columns and records else records
+        fetched = records
+        if records and columns:
+            fetched = records._fill_cache([field.name for field in columns])
+        elif records:
+            # Whatever the search brought along is read next.
+            records._fill_cache([])
         for field in others if fetched else ():
             field.read(fetched)
         return fetched
@@ -504,7 +505,7 @@ class OrestRemote(models.AbstractModel):
     def unlink(self):
         if not self:
             return True
-        records = self._existing()
+        records = self.exists()
         compat.check_access(records or self.browse(), "unlink")
         # The caller's pending writes would be lost with what is forgotten below, and a failure among them must come first.
         compat.flush_all(self.env)

@@ -1,4 +1,5 @@
 import logging
+import time
 from weakref import WeakKeyDictionary
 
 from odoo import _, api, models
@@ -12,8 +13,10 @@ from ..release import MODULE_VERSION
 
 _logger = logging.getLogger(__name__)
 
-# What failed in this transaction: whoever asks again within it is answered at once. Keyed by the cursor, as
-# `cr.cache` in a hook after the commit leaks connections in 17.0 and 18.0.
+#: Seconds for which a transaction that found the service away does not ask again: a page asks several times.
+FAILURE_SECONDS = 10
+
+# What failed, and when. Keyed by the cursor, as `cr.cache` in a hook after the commit leaks connections in 17.0 and 18.0.
 _failures = WeakKeyDictionary()
 
 _EXCEPTIONS = {
@@ -113,9 +116,9 @@ class OrestService(models.AbstractModel):
         return value
 
     def _post(self, path, **arguments):
-        failure = _failures.get(self.env.cr)
-        if failure is not None:
-            raise failure
+        failure, at = _failures.get(self.env.cr, (None, 0))
+        if failure is not None and time.monotonic() - at < FAILURE_SECONDS:
+            raise type(failure)(*failure.args)
         address, credential = self._address(), self._credential()
         if not address or not credential:
             raise NotConfigured(
@@ -127,7 +130,7 @@ class OrestService(models.AbstractModel):
         try:
             return client.post(self.env, address, path, credential, **arguments)
         except ServiceUnavailable as error:
-            _failures[self.env.cr] = error
+            _failures[self.env.cr] = (error, time.monotonic())
             _logger.warning("The authorization service at %s: %s", address, error.args[0])
             raise
         except (Nonsense, WrongCredential) as error:

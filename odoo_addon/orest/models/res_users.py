@@ -338,6 +338,7 @@ class ResUsers(models.Model):
 
         @api.model
         def _check_uid_passwd(self, uid, passwd):
+            tokens.note(None)
             if not tokens.is_token(passwd):
                 return super()._check_uid_passwd(uid, passwd)
             self._orest_check_token(uid, passwd)
@@ -351,6 +352,7 @@ class ResUsers(models.Model):
 
         @classmethod
         def check(cls, db, uid, passwd):
+            tokens.note(None)
             if not tokens.is_token(passwd):
                 return super().check(db, uid, passwd)
             with cls.pool.cursor() as cr:
@@ -368,6 +370,7 @@ class ResUsers(models.Model):
 
         @classmethod
         def check(cls, db, uid, passwd):
+            tokens.note(None)
             if not tokens.is_token(passwd):
                 return super().check(db, uid, passwd)
             with cls.pool.cursor() as cr:
@@ -387,8 +390,10 @@ class ResUsers(models.Model):
 
         :raise AccessDenied: it is not good, or another user's
         """
-        if self.env["res.users.apikeys"]._orest_verify(key).uid != uid:
+        token = self.env["res.users.apikeys"]._orest_verify(key)
+        if token.uid != uid:
             raise AccessDenied()
+        tokens.note(token)
 
     @api.model
     def _orest_login(self, login, key, user_agent_env):

@@ -5,7 +5,7 @@ from odoo.exceptions import AccessDenied
 from odoo.http import request
 
 from ..exceptions import ServiceError
-from ..tokens import RPC_PATHS, Token, is_token
+from ..tokens import BEARER_PATH, Token, is_token
 
 _logger = logging.getLogger(__name__)
 
@@ -17,24 +17,23 @@ class ResUsersApikeys(models.Model):
         """A key with our prefix is the service's; every other one is none of our business."""
         if not is_token(key):
             return super()._check_credentials(scope=scope, key=key)
-        if scope != "rpc":
+        if scope != "rpc" or not request or not request.httprequest.path.startswith(BEARER_PATH):
             return None
+        request.orest_token = None
         try:
-            return self._orest_verify(key).uid
+            token = self._orest_verify(key)
         except AccessDenied:
             return None
+        request.orest_token = token
+        return token.uid
 
     def _orest_verify(self, key):
-        """Asks the service about an access token and puts what it says on the request.
+        """Asks the service about an access token.
 
         :return: the verified :class:`Token`, of an active user
         :raise AccessDenied: whatever is wrong, be it only that the service is away
         """
-        if not request or not request.httprequest.path.startswith(RPC_PATHS):
-            # Nobody below would ask for its scopes.
-            raise AccessDenied()
-        address = request.httprequest.remote_addr
-        request.orest_token = None
+        address = request.httprequest.remote_addr if request else "a call over RPC"
         try:
             token = Token(self.env["orest.service"].with_context(lang="en_US").sudo()._introspect(key))
         except ServiceError as error:
@@ -47,5 +46,4 @@ class ResUsersApikeys(models.Model):
         if not user.active:
             _logger.info("Access token from %s refused: user %s is archived or gone", address, token.uid)
             raise AccessDenied()
-        request.orest_token = token
         return token
