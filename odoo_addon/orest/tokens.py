@@ -88,6 +88,22 @@ def current():
     return token or (getattr(http.request, "orest_token", None) if http.request else None)
 
 
+@contextmanager
+def computing():
+    """While a value is fetched that code of Odoo's needs, whoever it was that called it."""
+    outer = getattr(_thread, "computing", False)
+    _thread.computing = True
+    try:
+        yield
+    finally:
+        _thread.computing = outer
+
+
+def asking():
+    """The token of the call at hand, where fields are asked for by the caller himself."""
+    return None if getattr(_thread, "computing", False) else current()
+
+
 class Token:
     """What the service said of a token that it has just verified."""
 
