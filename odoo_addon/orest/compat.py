@@ -39,10 +39,17 @@ MEMBERS_FIELD = "user_ids" if SERIES >= 19 else "users"
 
 
 def domain_list(domain):
-    """The domain in prefix notation, with each operator written out."""
+    """The domain in prefix notation, with each operator written out, and a "!" only where this series leaves it."""
     if SERIES >= 19:
         return list(Domain(domain))
-    return expression.normalize_domain(list(domain or []))
+    # There "not earlier than" is "later than or at", and leaves out what has no date.
+    return expression.distribute_not(expression.normalize_domain(list(domain or [])))
+
+
+def names_domain(names, operator, value):
+    """A search for a text in any of the fields; until 16.0."""
+    join = expression.AND if operator in expression.NEGATIVE_TERM_OPERATORS else expression.OR
+    return join([[(name, operator, value)] for name in names])
 
 
 def domain_and(domains):

@@ -14,6 +14,7 @@ _OPERATORS = {
     "=", "!=", "<", "<=", ">", ">=", "in", "not in",
     "like", "not like", "ilike", "not ilike", "=like", "=ilike",
 }  # fmt: skip
+_COMPARISONS = ("<", "<=", ">", ">=")
 _CONNECTIVES = ("&", "|", "!")
 
 
@@ -33,10 +34,11 @@ def forward_domain(model, domain):
     :param domain: in Odoo's form
     :raise NotForwarded: it can't be said in them
     """
-    return [
-        item if item in _CONNECTIVES else _leaf(model, item)
-        for item in compat.domain_list(domain)
-    ]
+    domain = compat.domain_list(domain)
+    if compat.SERIES < 19 and "!" in domain:
+        # Where nothing is stored, this neither holds nor does not; later it does not hold.
+        raise NotForwarded("a negation")
+    return [item if item in _CONNECTIVES else _leaf(model, item) for item in domain]
 
 
 def forward_order(model, order):
@@ -76,8 +78,15 @@ def _leaf(model, leaf):
         if value is None or value is False:
             return [1, "=", 1]
         operator = "="
+    if field.type == "many2one" and isinstance(value, str) and model.env[field.comodel_name]._rec_names_search:
+        return _named(model.env[field.comodel_name].with_context(active_test=False), name, operator, value)
     if operator not in _OPERATORS:
         raise NotForwarded("the operator %s" % operator)
+    if operator in _COMPARISONS and (value is None or isinstance(value, bool)):
+        raise NotForwarded("a comparison with nothing")
+    if field.type == "integer" and field.name != "id" and compat.SERIES < 19 and _has_nothing(value):
+        # Until 18.0 a number is not "not set" because it is 0.
+        raise NotForwarded("a number that is not set")
     return [name, operator, _value(field, value)]
 
 
@@ -109,6 +118,11 @@ def _local(model, field, name, rest, operator, value):
             raise NotForwarded("the term on %s" % name)
         ids = comodel.search([(".".join(rest), operator, value)]).ids
         return [name, "in", ids]
+    return _named(comodel, name, operator, value)
+
+
+def _named(comodel, name, operator, value):
+    """A term on what a record is called, as one on its id."""
     negative = operator.startswith("not ") or operator == "!="
     positive = {"!=": "="}.get(operator, operator[4:] if operator.startswith("not ") else operator)
     if positive == "in" or positive == "=" and not isinstance(value, str):
@@ -117,6 +131,10 @@ def _local(model, field, name, rest, operator, value):
         raise NotForwarded("a search for no text")
     ids = [found[0] for found in comodel.name_search(value, [], positive, None)]
     return [name, "not in" if negative else "in", ids]
+
+
+def _has_nothing(value):
+    return value is None or value is False or isinstance(value, (list, tuple, set)) and any(v is None or v is False for v in value)
 
 
 def _has_text(value):

@@ -42,3 +42,39 @@ def grant(trial, application, login, agent="firefox"):
         "login": login, "uid": uid, "application": application["name"], "id": found[0]["id"],
         "access_token": tokens["access_token"], "refresh_token": tokens["refresh_token"],
     }
+
+
+# The company of `populate`: applications, and who lets which of them in from where.
+APPLICATIONS = [
+    ("Sales Dashboard", "rpc.read", "https://dashboard.example.com/callback", "Reads orders every night for the board's figures."),
+    ("Warehouse Scanner", "rpc profile", "http://127.0.0.1:9002/callback", "The phones in the warehouse."),
+    ("Confluence Connector", "profile rpc sale.read", "https://wiki.example.com/callback", ""),
+    ("Payroll Export", "attendance.read", "https://payroll.example.com/callback", "Fetches attendances once a month."),
+]
+GRANTS = [("alice", 0, "firefox"), ("alice", 1, "phone"), ("bob", 2, "chrome"), ("erin", 0, "chrome"), ("erin", 3, "phone"), ("mallory", 2, "firefox")]
+
+
+def populate(trial, past):
+    """Fills the service through its doors: applications, devices, codes, authorizations in every state, acts and an undo."""
+    trial.synchronise()
+    applications = [register(trial, *application) for application in APPLICATIONS]
+    grants = [grant(trial, applications[which], login, agent) for login, which, agent in GRANTS]
+    trial.orest("demo", "--authorizations", past, "--data-dir", trial.service.data_dir)
+
+    def call(model, method, *arguments, login="admin", **keywords):
+        return trial.rpc(login, login, model, method, *arguments, **keywords)
+
+    scheme = call("orest.model.scheme", "create", {"name": "Partners only", "model_limit": "whitelist"})
+    call("orest.model.configuration", "create", {"scheme_id": scheme, "model": "res.partner", "field_limit": "none"})
+    call("orest.model.configuration", "create", {"scheme_id": scheme, "model": "res.users", "field_limit": "blacklist", "field_names": "signature"})
+    call("orest.application", "write", [applications[2]["id"]], {"model_scheme_id": scheme})
+    call("orest.application", "write", [applications[1]["id"]], {"uri_ids": [[0, 0, {"uri": "com.example.scanner:/callback"}]]})
+    call("orest.application", "create", {"name": "Old Importer", "scope": "rpc", "active": False})
+    ids = call("orest.authorization", "search", [("state", "!=", "revoked")], order="id")
+    call("orest.authorization", "action_revoke_tokens", ids[::7], reason="connector compromised, ticket 4711", reason_user="a connector was compromised")
+    mistaken = call("orest.authorization", "action_revoke_tokens", ids[1::11], reason="wrong filter")
+    call("orest.revocation", "action_undo", [mistaken["revocation_id"]], reason="wrong filter")
+    call("orest.authorization", "unlink", [grants[0]["id"]], login="alice")
+    call("orest.authorization", "action_revoke_tokens", [grants[1]["id"]], login="alice")
+    call("orest.authorization", "unlink", ids[2::31])
+    return grants

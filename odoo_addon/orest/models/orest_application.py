@@ -1,4 +1,4 @@
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 
 from odoo.addons.base.models.res_users import check_identity
 
@@ -61,6 +61,14 @@ class OrestApplication(models.Model):
     create_date = fields.Datetime("Created on", readonly=True)
     write_uid = fields.Many2one("res.users", "Last Updated by", readonly=True)
     write_date = fields.Datetime("Last Updated on", readonly=True)
+
+    if compat.SERIES < 16:
+
+        @api.model
+        def _name_search(self, name, args=None, operator="ilike", limit=100, name_get_uid=None):
+            """By name or client ID, as `_rec_names_search` has it later."""
+            names = compat.names_domain(self._rec_names_search, operator, name) if name else []
+            return self._search(compat.domain_and([names, args or []]), limit=limit, access_rights_uid=name_get_uid)
 
     def action_generate_secret(self):
         """Gives the application a new secret. The one that it had is worthless from now on.

@@ -72,7 +72,7 @@ class ResUsers(models.Model):
         @api.model
         def _search(self, args, *more, **named):
             """As core's, which would look for the authorizations in a table, and there is none."""
-            return super()._search([self._orest_resolved(term) for term in args or []], *more, **named)
+            return super()._search([self._orest_resolved(term) for term in compat.domain_list(args)], *more, **named)
 
         @api.model
         def _orest_resolved(self, term):
