@@ -219,6 +219,12 @@ class OrestRevokeWizard(models.TransientModel):
                 count=self._number(self.live_count),
                 users=self._number(self.user_count),
             )
+        if self.found_count and not self.whole_search:
+            yield _(
+                "These are the first %(selected)s of the %(found)s that the search finds.",
+                selected=self._number(self.selected_count),
+                found=self._number(self.found_count),
+            )
         if self.already_count:
             yield _("Revoked already: %s of the selected.", self._number(self.already_count))
 
