@@ -80,11 +80,12 @@ impl Service {
         synced: &mut Synced,
     ) -> Result<(), Error> {
         let mut found = pairing::find_user(tx.connection, user.id)?;
+        let user = &user.over(found.as_ref());
         if found.as_ref() == Some(user) || is_late(pairing::find_as_of(tx.connection, user.id)?, as_of) {
             return Ok(());
         }
-        if found.as_ref().is_some_and(|own| own.password_version.is_none() && own.login != user.login) {
-            // The service's own user of this number is another person. What acts for one must never act for the other.
+        if found.as_ref().is_some_and(|own| is_another_person(own, user)) {
+            // What acts for one must never act for the other.
             synced.revoked += self.delete_user_in(tx, context, user.id)?;
             found = None;
         }
@@ -201,7 +202,15 @@ fn is_late(known: Option<i64>, as_of: Option<i64>) -> bool {
 }
 
 fn differs(connection: &mut Connection, user: &OdooUser) -> Result<bool, StoreError> {
-    Ok(pairing::find_user(connection, user.id)?.as_ref() != Some(user))
+    let found = pairing::find_user(connection, user.id)?;
+    Ok(found.as_ref() != Some(&user.over(found.as_ref())))
+}
+
+/// Whether one and the same number means two people: the service's own user of before the pairing, or one whom an Odoo that
+/// was restored from a backup has never had, so that it gave his number away again.
+fn is_another_person(own: &OdooUser, user: &OdooUser) -> bool {
+    let made_anew = own.created_at.is_some() && own.created_at != user.created_at;
+    made_anew || own.password_version.is_none() && own.login != user.login
 }
 
 fn check_user(user: &OdooUser) -> Result<(), Error> {

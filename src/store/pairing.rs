@@ -109,7 +109,11 @@ pub fn set_synced(connection: &mut Connection, at: Timestamp) -> Result<(), Stor
 /// Forgets of all users that they came from an Odoo: the next one that comes may be another person's record.
 pub fn forget_synced(connection: &mut Connection) -> Result<(), StoreError> {
     diesel::update(user::table.filter(user::password_version.is_not_null()))
-        .set((user::password_version.eq(None::<i64>), user::synced_as_of.eq(None::<i64>)))
+        .set((
+            user::password_version.eq(None::<i64>),
+            user::odoo_create_date.eq(None::<Timestamp>),
+            user::synced_as_of.eq(None::<i64>),
+        ))
         .execute(connection)?;
     Ok(())
 }
@@ -135,8 +139,25 @@ pub struct OdooUser {
     pub pending: bool,
     /// Of the groups that are known here, those that he is in by name.
     pub groups: BTreeSet<i64>,
-    /// Odoo's count of his passwords; as stored, `None`: he has not come from Odoo yet.
+    /// A number that is another one with each new password in Odoo, 0: none since the module is there; as stored, `None`:
+    /// he has not come from Odoo yet.
     pub password_version: Option<i64>,
+    /// When Odoo made his record; `None`: it does not say.
+    pub created_at: Option<Timestamp>,
+}
+
+impl OdooUser {
+    /// The same, where Odoo says nothing as it was known before.
+    #[must_use]
+    pub fn over(&self, known: Option<&Self>) -> Self {
+        let mut user = self.clone();
+        if let Some(known) = known {
+            user.created_at = user.created_at.or(known.created_at);
+            user.password_version =
+                user.password_version.filter(|version| *version != 0).or(known.password_version).or(Some(0));
+        }
+        user
+    }
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -151,6 +172,7 @@ struct UserRow {
     active: bool,
     state: String,
     password_version: Option<i64>,
+    odoo_create_date: Option<Timestamp>,
 }
 
 impl UserRow {
@@ -165,6 +187,7 @@ impl UserRow {
             active: new.active,
             state: if new.pending { "pending" } else { "confirmed" }.to_owned(),
             password_version: new.password_version,
+            odoo_create_date: new.created_at,
         }
     }
 }
@@ -186,6 +209,7 @@ pub fn find_user(connection: &mut Connection, id: UserId) -> Result<Option<OdooU
         pending: row.state == "pending",
         groups: groups.into_iter().collect(),
         password_version: row.password_version,
+        created_at: row.odoo_create_date,
     }))
 }
 

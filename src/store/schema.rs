@@ -17,6 +17,7 @@ table! {
         state -> Text,
         password -> Nullable<Text>,
         password_version -> Nullable<BigInt>,
+        odoo_create_date -> Nullable<Timestamp>,
         synced_as_of -> Nullable<BigInt>,
         login_date -> Nullable<Timestamp>,
         create_uid -> Nullable<BigInt>,

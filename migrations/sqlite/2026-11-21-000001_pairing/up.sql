@@ -17,6 +17,8 @@ CREATE TABLE orest_pairing (
 
 -- Odoo's count of a user's passwords; NULL: he has not come from Odoo yet.
 ALTER TABLE res_users ADD COLUMN password_version INTEGER;
+-- When Odoo made his record: another moment under the same number is another person.
+ALTER TABLE res_users ADD COLUMN odoo_create_date TIMESTAMP;
 -- As of when he is what he is here: microseconds since 1970 by the clock of Odoo's database.
 ALTER TABLE res_users ADD COLUMN synced_as_of INTEGER;
 

@@ -1,4 +1,5 @@
 import logging
+import time
 
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
@@ -36,7 +37,8 @@ class ResUsers(models.Model):
         readonly=True,
         copy=False,
         groups="base.group_system",
-        help="Goes up with each new password: the service revokes then what acts for the user.",
+        help="Another one with each new password: the service revokes then what acts for the user. 0: none since this module "
+        "was installed.",
     )
 
     if compat.SERIES >= 15:
@@ -186,6 +188,7 @@ class ResUsers(models.Model):
                     name for group in user[compat.ALL_GROUPS_FIELD] for name in names.get(group.id, ()) if name
                 ),
                 "password_version": user.orest_password_version,
+                "create_date": compat.to_text(user.create_date) if user.create_date else False,
             }
             for user in users
         ]
@@ -248,7 +251,8 @@ class ResUsers(models.Model):
         """A new password: the service revokes what acted by the old one's leave."""
         result = super()._set_password()
         for user in self.sudo():
-            user.orest_password_version += 1
+            # Of the clock, so that a count that began anew with the module never comes to one that was told before.
+            user.orest_password_version = max(user.orest_password_version + 1, int(time.time()) // 60)
         return result
 
     def _update_last_login(self):

@@ -120,6 +120,15 @@ impl Given<'_> {
         })
     }
 
+    /// Odoo's text of a moment; `false` and nothing are none.
+    fn moment(&self, name: &str) -> Result<Option<Timestamp>, OdooError> {
+        self.get(name, "a moment such as 2026-11-21 10:30:00, or false", |value| match value {
+            Value::Null | Value::Bool(false) => Some(None),
+            Value::String(text) => Timestamp::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok().map(Some),
+            _ => None,
+        })
+    }
+
     /// The groups that are known here; Odoo has many more.
     fn groups(&self) -> Result<BTreeSet<i64>, OdooError> {
         let known = |name: &str| Group::ALL.into_iter().find(|group| group.xmlid() == name).map(Group::id);
@@ -142,6 +151,7 @@ impl Given<'_> {
             pending: self.boolean("pending")?,
             groups: self.groups()?,
             password_version: Some(self.integer("password_version")?),
+            created_at: self.moment("create_date")?,
         })
     }
 }

@@ -258,6 +258,7 @@ async fn an_answer_in_flight_is_stopped() {
             pending: false,
             groups: [1].into_iter().collect(),
             password_version: Some(1),
+            created_at: None,
         }
     }
     fn odoo_says(test: &TestService) -> orest::service::Context {

@@ -18,7 +18,7 @@ use crate::support::TestService;
 fn user(id: i64, login: &str, changes: Value) -> Value {
     let mut user = json!({
         "id": id, "login": login, "name": login, "email": false, "lang": "en_US", "tz": false,
-        "active": true, "pending": false, "groups": ["base.group_user"], "password_version": 1,
+        "active": true, "pending": false, "groups": ["base.group_user"], "password_version": 2, "create_date": "2026-01-05 08:00:00",
     });
     let Value::Object(changes) = changes else { panic!("changes are an object") };
     user.as_object_mut().unwrap().extend(changes);
@@ -121,14 +121,16 @@ async fn what_ends_what() {
         ("name", json!({"name": "Robert"}), ALL, ALL, 0),
         ("groups", json!({"groups": ["base.group_portal"]}), ALL, ALL, 0),
         ("login", json!({"login": "robert"}), [true, false, true, false], [true, false, true, true], 0),
-        ("password", json!({"password_version": 2}), [false, false, true, false], [false, false, true, false], 1),
+        ("password", json!({"password_version": 3}), [false, false, true, false], [false, false, true, false], 1),
         (
             "password restored",
-            json!({"password_version": 0}),
+            json!({"password_version": 1}),
             [false, false, true, false],
             [false, false, true, false],
             1,
         ),
+        ("the module is installed anew there", json!({"password_version": 0}), ALL, ALL, 0),
+        ("nothing is said of when he was made", json!({"create_date": false}), ALL, ALL, 0),
         ("archived", json!({"active": false}), NONE, ALL, 0),
         ("pending", json!({"pending": true}), NONE, ALL, 0),
     ] {
@@ -183,10 +185,15 @@ async fn another_person_of_the_same_number_inherits_nothing() {
         got,
         json!([{"id": 4, "login": "carol", "authorization_ids": [], "identity_ids": [], "api_key_ids": []}])
     );
-    // Once she is Odoo's, another login is a new name and nothing more.
+    // Once she is Odoo's, another login is a new name and nothing more …
     let hers = paired.issue(4).await.unwrap();
     paired.sync(&[user(4, "caroline", json!({}))]).await;
     assert!(paired.is_good(&hers).await);
+    // … but a record that was made at another time is somebody else's: Odoo came back from a backup in which she was not yet.
+    let dora = user(4, "caroline", json!({"name": "Dora", "create_date": "2026-02-01 09:00:00"}));
+    assert_eq!(paired.sync(&[dora]).await, json!({"created": 1, "updated": 0, "revoked": 1}));
+    assert_eq!(paired.last_act().await["channel"], "user_delete");
+    assert!(!paired.is_good(&hers).await);
 }
 
 #[tokio::test]
@@ -412,7 +419,7 @@ async fn a_new_credential_and_another_odoo() {
             paired.bearer = format!("Bearer {}", credential.reveal());
         }
         check(&paired, uuid).await;
-        paired.sync(&[user(4, "bob", json!({"password_version": 2})), user(20, "ursula", json!({}))]).await;
+        paired.sync(&[user(4, "bob", json!({"password_version": 3})), user(20, "ursula", json!({}))]).await;
         let good = [paired.is_good(&tokens[0]).await, paired.is_good(&tokens[1]).await];
         assert_eq!(good, expect, "{uuid}");
     }
