@@ -73,7 +73,9 @@ class TestRemote(ServiceMixin, TransactionCase):
 
     def test_domains_on_users_are_resolved_here(self):
         name = self.application.name
-        made = self.calls()
+        refuse = patch.object(type(self.model), "_found_here", side_effect=AssertionError("brought here to look through"))
+        refuse.start()
+        self.addCleanup(refuse.stop)
         for domain, expect in (
             ([("user_id", "=", self.other.id)], self.theirs),
             ([("user_id", "in", [self.user.id])], self.authorizations),
@@ -83,23 +85,23 @@ class TestRemote(ServiceMixin, TransactionCase):
             ([("user_id.login", "=", self.other.login)], self.theirs),
             ([("user_id.partner_id.email", "=like", "uma-%")], self.authorizations),
             (["|", ("user_id.login", "=", self.other.login), ("application_id", "=", self.application.id)], self.theirs | self.first),
-            (["!", ("user_id.login", "=", self.other.login)], self.authorizations),
             ([("application_id.name", "=", name)], self.first),
             ([("application_id", "ilike", name)], self.first),
             ([("application_id.user_id.login", "=", self.user.login)], self.authorizations),
         ):
             self.assertEqual(self.model.search(self.mine + domain, order="id"), expect.sorted("id"), domain)
-        self.assertEqual(set(made), {"orest.authorization/search_read"}, "nothing was brought here to look through")
 
     def test_other_domains_are_answered_by_postgresql(self):
         today = datetime.date.today().isoformat()
         for domain, expect in (
             ([("user_id.login", "!=", self.other.login)], self.authorizations),
+            (["!", ("user_id.login", "=", self.other.login)], self.authorizations),
             ([("create_date", ">=", today)], self.all),
             ([("user_id.name", "not ilike", "otto"), ("create_date", ">=", today)], self.authorizations),
         ):
-            with self.assertRaises(NotForwarded):
-                orest_remote.forward_domain(self.model, domain)
+            if domain[0] != "!" or compat.SERIES < 19:
+                with self.assertRaises(NotForwarded):
+                    orest_remote.forward_domain(self.model, domain)
             self.assertEqual(self.model.search(self.mine + domain, order="id"), expect.sorted("id"), domain)
             self.assertEqual(self.model.search_count(self.mine + domain), len(expect), domain)
 

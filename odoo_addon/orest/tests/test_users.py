@@ -118,8 +118,8 @@ class TestUsers(ServiceMixin, TransactionCase):
 
     def test_the_scheduled_job_makes_it_whole(self):
         self.user.write({"name": "Ute"})
-        job = self.env.ref("orest.ir_cron_sync_users").sudo()
-        job.method_direct_trigger()
+        # Not by its own trigger, which works in another transaction from 18.0 on.
+        self.env.ref("orest.ir_cron_sync_users").sudo().ir_actions_server_id.run()
         self.assertEqual(self.known(self.user)["name"], "Ute")
         self.assertTrue(self.service._last_sync_at())
 
