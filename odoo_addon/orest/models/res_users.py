@@ -256,9 +256,10 @@ class ResUsers(models.Model):
         return result
 
     def _update_last_login(self):
+        """Who signs in for the first time has confirmed."""
+        pending = self._orest_pending()
         result = super()._update_last_login()
-        if self._orest_pending():
-            self._orest_changed()
+        pending._orest_changed()
         return result
 
     # -- acts -------------------------------------------------------------------------------------------------------

@@ -96,6 +96,17 @@ class TestUsers(ServiceMixin, TransactionCase):
         self.assertFalse(self.is_active(token))
         self.assertTrue(self.known(other))
 
+    def test_the_first_login_confirms(self):
+        invited = self.new_user("Ida", password=False)
+        self.assertEqual(self.known(invited)["state"], "pending")
+        self.waiting()
+        self.user._update_last_login()
+        self.assertFalse(self.waiting())
+        invited.with_user(invited)._update_last_login()
+        self.assertEqual(self.waiting(), {invited.id})
+        invited._orest_sync()
+        self.assertEqual(self.known(invited)["state"], "confirmed")
+
     def test_swapped_logins(self):
         other = self.new_user("Otto")
         first, second = self.user.login, other.login
