@@ -286,13 +286,13 @@ class TestScreensWeb(Browser):
     def test_settings_keep_the_credential_in_one_place(self):
         parameter = self.env["ir.config_parameter"].sudo()
         parameter.set_param("orest.credential", "old")
-        form = self.env["res.config.settings"].create({"orest_from_file": False, "orest_service_url": "https://a.example"})
+        form = self.env["res.config.settings"].create({"orest_from_file": False, "orest_service_url": NOWHERE})
         form.set_values()
         self.assertEqual(parameter.get_param("orest.credential"), "old", "empty keeps it")
         form.orest_credential = " new "
         form.set_values()
         self.assertEqual(parameter.get_param("orest.credential"), "new")
-        self.assertEqual(parameter.get_param("orest.service_url"), "https://a.example")
+        self.assertEqual(parameter.get_param("orest.service_url"), NOWHERE)
         self.assertFalse(form.orest_credential)
 
     def connection(self, **values):
