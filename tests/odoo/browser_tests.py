@@ -8,13 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from grants import grant, register
 from lab import USERS, Trial
+from server import free_port
 
 WORKERS = 2
 # Authorizations of the past that fill the list.
 PAST = 150
+# Where the browser listens as an application.
+CALLBACK = f"http://127.0.0.1:{free_port()}/callback"
 APPLICATIONS = [
     ("Sales Dashboard", "rpc.read", "https://dashboard.example.com/callback", "Reads orders every night for the board's figures."),
-    ("Warehouse Scanner", "rpc", "https://scanner.example.com/callback", "The phones in the warehouse."),
+    ("Warehouse Scanner", "rpc", CALLBACK, "The phones in the warehouse."),
     ("Confluence Connector", "rpc", "https://wiki.example.com/callback", "Shows Odoo records on wiki pages."),
 ]
 GRANTS = [
@@ -60,6 +63,8 @@ class Player:
 
     def __init__(self, trial, report, options, screenshots):
         self.trial, self.report, self.options, self.screenshots = trial, report, options, screenshots
+        # What a script measured: names and milliseconds.
+        self.figures = []
 
     def __call__(self, script, **more):
         trial = self.trial
@@ -82,6 +87,9 @@ class Player:
                     self.report.check(line.removeprefix("ok - "), True)
                 elif line.startswith("not ok - "):
                     self.report.check(line.removeprefix("not ok - "), False)
+                elif line.startswith("figure: "):
+                    what, milliseconds = line.removeprefix("figure: ").rsplit(": ", 1)
+                    self.figures.append((what, float(milliseconds)))
                 elif line == "# done":
                     done = True
                 else:

@@ -7,11 +7,17 @@ was skipped, or that is in a file and was not run, has failed.
 import ast
 import collections
 import re
+from pathlib import Path
+
+import polib
 
 from lab import MODULE, Trial
 from odoo14 import complaints_in
 
 LINE = re.compile(r"^\S+ \S+ \d+ (?P<level>\w+) \S+ (?P<logger>[\w.]+): (?P<text>.*?) *$")
+
+PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
+SOURCE = Path(__file__).resolve().parent.parent.parent / "odoo_addon" / MODULE
 
 
 def tests_in(folder):
@@ -23,6 +29,23 @@ def tests_in(folder):
                 if isinstance(item, ast.FunctionDef) and item.name.startswith("test_"):
                     found.add(f"{path.stem}.{node.name}.{item.name}")
     return found
+
+
+def check_texts(report, exported):
+    """The template has every text that Odoo finds in the module, and the translation has every text of the template."""
+    found = {entry.msgid for entry in polib.pofile(str(exported))}
+    template = {entry.msgid for entry in polib.pofile(str(SOURCE / "i18n" / f"{MODULE}.pot"))}
+    missing = sorted(found - template)
+    report.check("i18n: the template has every text that Odoo exports", found and not missing, missing[:10])
+    for path in sorted((SOURCE / "i18n").glob("*.po")):
+        entries = {entry.msgid: entry for entry in polib.pofile(str(path)) if not entry.obsolete}
+        untranslated = sorted(msgid for msgid in template if msgid not in entries or not entries[msgid].translated())
+        report.check(f"i18n: {path.name} translates every text", not untranslated, untranslated[:10])
+        wrong = [
+            msgid for msgid, entry in entries.items()
+            if entry.translated() and sorted(PLACEHOLDER.findall(msgid)) != sorted(PLACEHOLDER.findall(entry.msgstr))
+        ]
+        report.check(f"i18n: {path.name} has the placeholders of each text", not wrong, wrong[:10])
 
 
 def run(lab, report, _options):
@@ -38,6 +61,9 @@ def run(lab, report, _options):
         trial.odoo.check_installed(trial.name, MODULE)
         report.check("the module is installed", True)
         expected = tests_in(trial.folder / "addons" / MODULE / "tests")
+        exported = trial.folder / f"{MODULE}.po"
+        trial.odoo.run(trial.name, "-d", trial.name, f"--i18n-export={exported}", f"--modules={MODULE}", "--stop-after-init", log_path=trial.log_path("i18n"))
+        check_texts(report, exported)
     started, failed, skipped = [], {}, []
     loading = []
     with open(log_path, encoding="utf-8", errors="replace") as log:

@@ -19,6 +19,7 @@ import browser_tests  # noqa: E402
 import lint  # noqa: E402
 import module_tests  # noqa: E402
 import parity  # noqa: E402
+import scale  # noqa: E402
 from lab import Lab, on_terminate  # noqa: E402
 from packages import Unavailable  # noqa: E402
 from processes import Ended  # noqa: E402
@@ -29,9 +30,10 @@ PARTS = {
     "module": module_tests.run,
     "browser": browser_tests.run,
     "parity": parity.run,
+    "scale": scale.run,
 }
 # Not run unless it is named.
-ONLY_NAMED = set()
+ONLY_NAMED = {"scale"}
 
 
 def run_part(name, lab, options):

@@ -1,6 +1,9 @@
 // The ways to take something back, as oREST documents them, in their order.
 
-import { Person, accepted, check, equal, grantOf, play, refused, stage } from "./stage.mjs";
+import { createHash, randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+
+import { Person, accepted, check, equal, grantOf, jsonrpc, play, refused, stage } from "./stage.mjs";
 
 const USERS_FORM = (id) => `id=${id}&action=base.action_res_users&model=res.users&view_type=form`;
 const TAB = "oREST API Authorizations";
@@ -247,4 +250,54 @@ async function plainUser() {
   await erin.leave();
 }
 
-await play(signIn, userTabAndWasteBin, authorizationsList, formButton, contextualAction, selectAndRevoke, revocations, actionsOnUsers, plainUser);
+/** Sign-in and consent in Odoo, from an application and back to it, up to a token that works. */
+async function consent() {
+  const application = stage.applications.find((one) => one.name === "Warehouse Scanner");
+  const [redirectUri] = application.redirect_uris;
+  const judy = await Person.arrive("judy");
+  const { page } = judy;
+  judy.elsewhere = new URL(redirectUri).origin;
+  const server = createServer((_request, response) => response.end("back at the application")).listen(new URL(redirectUri).port, "127.0.0.1");
+  const verifier = randomBytes(48).toString("base64url");
+  const ask = async (state) => {
+    const query = new URLSearchParams({
+      response_type: "code", client_id: application.client_id, redirect_uri: redirectUri, scope: application.scope, state,
+      code_challenge: createHash("sha256").update(verifier).digest("base64url"), code_challenge_method: "S256",
+    });
+    return page.goto(`${stage.service}/oauth2/authorize?${query}`);
+  };
+  const back = async () => {
+    await page.waitForURL((url) => url.href.startsWith(redirectUri));
+    return new URL(page.url()).searchParams;
+  };
+  await ask("first");
+  check("consent: Odoo's own sign-in comes first", page.url().startsWith(`${stage.odoo}/web/login`), page.url());
+  await judy.screenshot("71-sign-in");
+  await judy.fillInSignIn();
+  await page.waitForSelector("button[name=answer][value=allow]");
+  const words = await page.innerText("main, body");
+  check("consent: who asks, and for what", words.includes("Warehouse Scanner") && words.includes("Read and change in Odoo") && words.includes("Judy Jansen"), words);
+  await judy.screenshot("72-consent");
+  await page.click("button[name=answer][value=deny]");
+  equal("consent: Deny tells the application so", (await back()).get("error"), "access_denied");
+
+  const response = await ask("second");
+  equal("consent: nobody may frame the page", response.headers()["x-frame-options"], "DENY");
+  await page.click("button[name=answer][value=allow]");
+  const answer = await back();
+  equal("consent: Allow brings the application's own state back", answer.get("state"), "second");
+  check("consent: and a code", Boolean(answer.get("code")), page.url());
+  const tokens = await fetch(`${stage.service}/oauth2/token`, {
+    method: "POST",
+    headers: { authorization: `Basic ${btoa(`${application.client_id}:${application.client_secret}`)}` },
+    body: new URLSearchParams({ grant_type: "authorization_code", code: answer.get("code"), redirect_uri: redirectUri, code_verifier: verifier }),
+  }).then((token) => token.json());
+  const uid = (await jsonrpc("common", "login", stage.database, "judy", tokens.access_token)).result;
+  check("consent: the token is Judy's", Number.isInteger(uid) && uid > 2, uid);
+  await accepted("consent", { login: "judy", uid, application: application.name, access_token: tokens.access_token });
+  judy.quiet("consent");
+  await judy.leave();
+  server.close();
+}
+
+await play(signIn, userTabAndWasteBin, authorizationsList, formButton, contextualAction, selectAndRevoke, revocations, actionsOnUsers, plainUser, consent);

@@ -116,7 +116,7 @@ export class Person {
     });
     page.on("request", (request) => {
       const url = request.url();
-      const ours = [stage.odoo, stage.service].some((place) => url.startsWith(`${place}/`));
+      const ours = [stage.odoo, stage.service].some((place) => url.startsWith(`${place}/`)) || (this.elsewhere && url.startsWith(this.elsewhere));
       if (!ours && !/^(data|blob|about):/.test(url)) this.troubles.push(`went out: ${url}`);
     });
   }
