@@ -46,6 +46,11 @@ def domain_list(domain):
     return expression.distribute_not(expression.normalize_domain(list(domain or [])))
 
 
+def is_domain(value):
+    """Whether the value of a term is a domain of its own."""
+    return isinstance(value, (list, tuple)) or SERIES >= 19 and isinstance(value, Domain)
+
+
 def names_domain(names, operator, value):
     """A search for a text in any of the fields; until 16.0."""
     join = expression.AND if operator in expression.NEGATIVE_TERM_OPERATORS else expression.OR

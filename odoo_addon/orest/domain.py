@@ -74,6 +74,9 @@ def _leaf(model, leaf):
         return _local(model, field, name, rest, operator, value)
     if rest:
         raise NotForwarded("the path %s" % left)
+    if operator == "any" and field.relational:
+        # 19.0 writes the paths of record rules so.
+        return [name, operator, forward_domain(model.env[field.comodel_name], _nested(value))]
     if operator == "=?":
         if value is None or value is False:
             return [1, "=", 1]
@@ -110,6 +113,8 @@ def _local(model, field, name, rest, operator, value):
     comodel = model.env[field.comodel_name].with_context(active_test=False)
     if not rest and operator in ("=", "!=", "in", "not in") and not _has_text(value):
         return [name, operator, _ids(value)]
+    if not rest and operator == "any":
+        return [name, "in", comodel.search(_nested(value)).ids]
     if not rest and operator in ("child_of", "parent_of", "=?"):
         raise NotForwarded("the operator %s" % operator)
     if rest:
@@ -119,6 +124,13 @@ def _local(model, field, name, rest, operator, value):
         ids = comodel.search([(".".join(rest), operator, value)]).ids
         return [name, "in", ids]
     return _named(comodel, name, operator, value)
+
+
+def _nested(value):
+    """The domain within a term with "any", which may hold a search instead."""
+    if compat.SERIES < 17 or not compat.is_domain(value):
+        raise NotForwarded("a search in a search")
+    return compat.domain_list(value)
 
 
 def _named(comodel, name, operator, value):

@@ -9,6 +9,20 @@ class ServiceError(UserError):
     #: Whether it may be otherwise in a moment.
     transient = False
 
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        _rename(cls)
+
+
+def _rename(cls):
+    """Clients know exceptions by name. Of one that it doesn't know, the web client shows an "Odoo Server Error" or "Oops!", and keeps the
+    sentence to itself. The log still says which it was.
+    """
+    cls.__module__, cls.__name__ = UserError.__module__, UserError.__name__
+
+
+_rename(ServiceError)
+
 
 class NotConfigured(ServiceError):
     """There is no address or no credential."""

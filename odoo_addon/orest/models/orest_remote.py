@@ -77,7 +77,10 @@ class OrestRemote(models.AbstractModel):
 
     @api.model
     def _remote_fields(self):
-        """The fields with a value of the service's that the user may see, but for the large ones."""
+        """The fields with a value of the service's that the user may see, but for the large ones. Rights are lifted here, in a
+        record rule for example, not in the service.
+        """
+        user_model = self.sudo(False)
         return [
             name
             for name, field in self._fields.items()
@@ -85,7 +88,7 @@ class OrestRemote(models.AbstractModel):
             and field.store
             and field.column_type
             and field.type != "binary"
-            and compat.has_field_access(self, field)
+            and compat.has_field_access(user_model, field)
         ]
 
     @api.model

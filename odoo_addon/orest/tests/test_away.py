@@ -6,6 +6,7 @@ import threading
 import time
 
 from odoo.exceptions import UserError
+from odoo.http import serialize_exception
 from odoo.tests.common import TransactionCase, tagged
 
 from .. import client, compat
@@ -80,6 +81,8 @@ class TestAway(ServiceMixin, TransactionCase):
             sentence = caught.exception.args[0]
             self.assertIsInstance(caught.exception, UserError)
             self.assertRegex(sentence, r"^[A-Z].*[.?]$")
+            # The web client goes by the name, and shows the sentence only of those that it knows.
+            self.assertEqual(serialize_exception(caught.exception)["name"], "odoo.exceptions.UserError")
             user = self.env["res.users"].browse(self.user.id)
             self.assertFalse(user.orest_authorization_ids)
             self.assertEqual(user.orest_problem, sentence)

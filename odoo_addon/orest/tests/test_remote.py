@@ -88,7 +88,11 @@ class TestRemote(ServiceMixin, TransactionCase):
             ([("application_id.name", "=", name)], self.first),
             ([("application_id", "ilike", name)], self.first),
             ([("application_id.user_id.login", "=", self.user.login)], self.authorizations),
+            ([("user_id", "any", [("login", "=", self.other.login)])], self.theirs),
+            ([("application_id", "any", ["|", ("name", "=", name), ("user_id.login", "=", self.other.login)])], self.first | self.theirs),
         ):
+            if compat.SERIES < 17 and domain[0][1] == "any":
+                continue
             self.assertEqual(self.model.search(self.mine + domain, order="id"), expect.sorted("id"), domain)
 
     def test_other_domains_are_answered_by_postgresql(self):
@@ -206,7 +210,13 @@ class TestRemote(ServiceMixin, TransactionCase):
         for name in ("orest.authorization.code", "orest.application.uri", "orest.model.scheme", "orest.model.configuration"):
             with self.assertRaises(AccessError):
                 self.env[name].with_user(self.user).search([])
-        fields = self.env["orest.revocation"].with_user(self.user).fields_get()
+        receipt = self.first.action_revoke_tokens()
+        revocations = self.env["orest.revocation"].with_user(self.user)
+        made = self.calls()
+        self.assertEqual(revocations.search([]).ids, [receipt["revocation_id"]], "an administrator's act that touched him")
+        self.assertEqual(revocations.search_count([]), 1)
+        self.assertEqual(len(made), 2, "nothing was brought here to look through, not for the rules either: %s" % made)
+        fields = revocations.fields_get()
         self.assertFalse({"ip_address", "reason_admin", "selection"} & set(fields))
 
     def test_what_a_portal_user_sees(self):
