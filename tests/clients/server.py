@@ -23,6 +23,9 @@ def free_port():
 class Server:
     """A server of ours. Its settings come from the arguments alone: variables that start with OREST_ are not handed on."""
 
+    # More for `subprocess.Popen`.
+    popen_options = {}
+
     def __init__(self, binary, data_dir, port=None):
         self.binary = os.path.abspath(binary)
         self.data_dir = str(data_dir)
@@ -41,7 +44,7 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command + (["--demo"] if demo else []),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **self.popen_options,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready():

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from grants import grant, register
 from lab import USERS, Trial
+from processes import die_with_us
 from server import free_port
 
 WORKERS = 2
@@ -77,7 +78,7 @@ class Player:
             json.dump(stage, file)
         process = subprocess.Popen(
             ["node", os.path.join(self.options.npm, script), str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
+            text=True, start_new_session=True, preexec_fn=die_with_us(), env={**os.environ, "TMPDIR": str(trial.folder)},
         )
         done = False
         try:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent / "clients"))
 import odoo14  # noqa: E402
 import packages  # noqa: E402
 import postgres  # noqa: E402
-from processes import Ended  # noqa: E402
+from processes import Ended, die_with_us  # noqa: E402
 from server import Server  # noqa: E402
 
 SERIES = "14.0"
@@ -36,6 +36,7 @@ MODULE = "orest"
 # Raised when what the base database holds changes, so that kept ones are made anew.
 LAYOUT = "2"
 BASE = "base"
+PREFIX = "orest-odoo-"
 # People who were there before the module came. Their passwords are their logins.
 USERS = {
     "alice": "Alice Ahrens", "bob": "Bob Baumann", "carol": "Carol Castro", "dave": "Dave Dubois", "erin": "Erin Eriksen",
@@ -51,6 +52,14 @@ env.cr.commit()
 """
 
 
+def remove_leftovers():
+    """Removes the folders of those who were killed and could not."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = path.name.removeprefix(PREFIX).split("-")[0]
+        if pid.isdigit() and path.stat().st_uid == os.geteuid() and not Path("/proc", pid).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 class Lab:
     """What all trials share: Odoo's packages, and a PostgreSQL that holds a base database to copy."""
 
@@ -63,7 +72,8 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
         self.root = packages.unpack(self.cache / "root", self.logs / "odoo-packages.log", self.say)
         # Not below target/: as root PostgreSQL runs as nobody, who may not enter there, and a socket's path must be short.
-        self.folder = Path(tempfile.mkdtemp(prefix="orest-odoo-"))
+        remove_leftovers()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self.folder.chmod(0o711)
         try:
             self._start_postgres()
@@ -153,6 +163,7 @@ class Trial:
         try:
             self.admin_password = "admin" if self.demo else secrets.token_hex(16)
             self.service = Server(self.lab.binary, self.folder / "service")
+            self.service.popen_options = {"preexec_fn": die_with_us()}
             self.service.start(demo=self.demo, admin_password=None if self.demo else self.admin_password)
             addons = self.folder / "addons"
             self.orest("odoo-module", "--series", SERIES, "--output", addons)

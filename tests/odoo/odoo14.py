@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from processes import Ended, Process, tail
+from processes import Ended, Process, die_with_us, tail
 from server import free_port
 
 START_SECONDS = 90
@@ -50,7 +50,7 @@ class Odoo:
         with open(log_path, "ab") as log:
             process = subprocess.Popen(
                 [str(part) for part in self._command(database, *arguments)], stdin=subprocess.PIPE, stdout=log, stderr=log,
-                env=self._environment(), start_new_session=True,
+                env=self._environment(), start_new_session=True, preexec_fn=die_with_us(),
             )
             try:
                 process.communicate(code.encode() if code else b"", timeout=RUN_SECONDS)

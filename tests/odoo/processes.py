@@ -31,20 +31,21 @@ def own(path):
         os.chown(path, who["user"], who["group"])
 
 
+def die_with_us(stop_signal=signal.SIGTERM):
+    """What a child does before it becomes another program, so that the kernel ends it when we are killed."""
+    return lambda: LIBC.prctl(PR_SET_PDEATHSIG, stop_signal)
+
+
 class Process:
     """A running program with a log. It is ended with us: asked to by `stop`, and by the kernel if we are killed."""
 
     def __init__(self, command, log_path, stop_signal=signal.SIGTERM, **options):
         self.log_path, self.stop_signal = str(log_path), stop_signal
-
-        def before():
-            LIBC.prctl(PR_SET_PDEATHSIG, stop_signal)
-
         with open(log_path, "ab") as log:
             # A group of its own: Ctrl-C is for us, and we end what we started in our own order.
             self.popen = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=before, **options,
+                preexec_fn=die_with_us(stop_signal), **options,
             )
 
     def wait_until(self, ready, seconds, what):
