@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 
 from odoo import _
 
-from .exceptions import Nonsense, NotConfigured, ServiceUnavailable, WrongCredential
+from .exceptions import Nonsense, NotConfigured, ServiceSilent, ServiceUnavailable, WrongCredential
 
 #: Seconds until somebody must pick up.
 CONNECT_TIMEOUT = 2
@@ -144,7 +144,7 @@ class _Exchange:
                     )
                 ) from None
             except requests.exceptions.ConnectTimeout:
-                raise ServiceUnavailable(
+                raise ServiceSilent(
                     _("The authorization service can't be reached: nobody answers at its address.")
                 ) from None
             except requests.exceptions.Timeout:
@@ -201,7 +201,7 @@ class _Exchange:
             return Answer(self.env, response.status_code, response.headers, b"".join(chunks))
 
     def _slow(self):
-        return ServiceUnavailable(_("The authorization service takes too long to answer. Try again."))
+        return ServiceSilent(_("The authorization service takes too long to answer. Try again."))
 
 
 def _some(raw):

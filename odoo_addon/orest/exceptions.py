@@ -34,6 +34,10 @@ class ServiceUnavailable(ServiceError):
     transient = True
 
 
+class ServiceSilent(ServiceUnavailable):
+    """Nobody answered in time. Whoever asked at once again would wait as long."""
+
+
 class Nonsense(ServiceError):
     """Whoever answers is not the service."""
 

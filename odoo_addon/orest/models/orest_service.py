@@ -8,13 +8,20 @@ from odoo.http import request
 from odoo.tools import config
 
 from .. import client, compat
-from ..exceptions import Nonsense, NotConfigured, ServiceError, ServiceUnavailable, UnknownUser, WrongCredential
+from ..exceptions import Nonsense, NotConfigured, ServiceError, ServiceSilent, ServiceUnavailable, UnknownUser, WrongCredential
 from ..release import MODULE_VERSION
 
 _logger = logging.getLogger(__name__)
 
 #: Seconds for which a transaction that found the service away does not ask again: a page asks several times.
 FAILURE_SECONDS = 10
+
+#: Seconds for which this worker does not ask a service again that has let it wait in vain: whoever waits holds the worker up, and
+#: who only shows a token needs no account to make it wait. Refused is refused meanwhile.
+SILENT_SECONDS = 3
+
+# Until when which address is not asked, and what is said instead.
+_silent = {}
 
 # What failed, and when. Keyed by the cursor, as `cr.cache` in a hook after the commit leaks connections in 17.0 and 18.0.
 _failures = WeakKeyDictionary()
@@ -127,9 +134,14 @@ class OrestService(models.AbstractModel):
                     "Settings > General Settings, block oREST."
                 )
             )
+        until, failure = _silent.get(address, (0, None))
+        if time.monotonic() < until:
+            raise type(failure)(*failure.args)
         try:
             return client.post(self.env, address, path, credential, **arguments)
         except ServiceUnavailable as error:
+            if isinstance(error, ServiceSilent):
+                _silent[address] = (time.monotonic() + SILENT_SECONDS, error)
             _failures[self.env.cr] = (error, time.monotonic())
             _logger.warning("The authorization service at %s: %s", address, error.args[0])
             raise

@@ -152,9 +152,10 @@ class ResUsers(models.Model):
         ids = self.sudo().with_context(active_test=False).search([("id", "!=", SUPERUSER_ID)], order="id").ids
         return self.env["orest.service"]._call("orest.pairing", "keep_users", as_user=False, act=True, ids=ids, as_of=self._orest_as_of())
 
-    def _orest_sync(self):
+    def _orest_sync(self, patient=False):
         """Tells the service of these users, as they are now.
 
+        :param bool patient: whether nobody waits for it, so that it may take as long as a revocation
         :return: how many it `created`, `updated`, and for how many authorizations that meant a revocation (`revoked`)
         :raise ServiceError: see :mod:`..exceptions`
         """
@@ -163,7 +164,7 @@ class ResUsers(models.Model):
         for start in range(0, len(users), SYNC_CHUNK):
             chunk = users[start : start + SYNC_CHUNK]
             answer = self.env["orest.service"]._call(
-                "orest.pairing", "sync_users", as_user=False, act=True, users=chunk._orest_described(), as_of=self._orest_as_of()
+                "orest.pairing", "sync_users", as_user=False, act=patient, users=chunk._orest_described(), as_of=self._orest_as_of()
             )
             for name in total:
                 total[name] += answer.get(name, 0)
@@ -214,7 +215,7 @@ class ResUsers(models.Model):
         # The first call binds the pairing to this database; a copy of it learns here that it is one.
         self.env["orest.service"]._check()
         users = self.sudo().with_context(active_test=False).search([("id", "!=", SUPERUSER_ID)], order="id")
-        total = users._orest_sync()
+        total = users._orest_sync(patient=True)
         kept = self._orest_keep_users()
         total["deleted"] = kept.get("deleted", 0)
         total["revoked"] += kept.get("revoked", 0)
@@ -237,6 +238,8 @@ class ResUsers(models.Model):
         return users
 
     def write(self, vals):
+        if "login" in vals or "email" in vals:
+            self._orest_refuse_token()
         result = super().write(vals)
         if _TOLD & vals.keys() or any(compat.is_groups_field(name) for name in vals):
             self._orest_changed()
@@ -249,6 +252,7 @@ class ResUsers(models.Model):
 
     def _set_password(self):
         """A new password: the service revokes what acted by the old one's leave."""
+        self._orest_refuse_token()
         result = super()._set_password()
         for user in self.sudo():
             # Of the clock, so that a count that began anew with the module never comes to one that was told before.
@@ -388,6 +392,18 @@ class ResUsers(models.Model):
             with cls.pool.cursor() as cr:
                 users = api.Environment(cr, SUPERUSER_ID, {})[cls._name]
                 return users._orest_login(login, password, user_agent_env)["uid"]
+
+    def _orest_refuse_token(self):
+        """Who calls with a token does not change by what its user signs in, or gets a new password: that would be a credential
+        which no revocation ends.
+
+        :raise AccessError: the token's own user is among these
+        """
+        token = tokens.current()
+        if token is not None and token.uid in self.ids:
+            raise AccessError(
+                _("An application can't change the password, the login or the e-mail address of the user for whom it acts.")
+            )
 
     @api.model
     def _orest_check_token(self, uid, key):

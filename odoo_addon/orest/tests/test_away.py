@@ -8,6 +8,7 @@ import time
 from odoo.exceptions import UserError
 from odoo.http import serialize_exception
 from odoo.tests.common import TransactionCase, tagged
+from odoo.tools import mute_logger
 
 from .. import client, compat
 from ..exceptions import Nonsense, NotConfigured, ServiceUnavailable, WrongCredential
@@ -110,6 +111,18 @@ class TestAway(ServiceMixin, TransactionCase):
             started = time.monotonic()
             self.assertIn("too long", self.check(ServiceUnavailable))
             self.assertLess(time.monotonic() - started, 2, "one wait a transaction")
+
+    def test_who_asks_next_does_not_wait_too(self):
+        self.patch_timeouts(0.3)
+        with self.service_is(lambda connection: time.sleep(2)) as listener:
+            for asked in (1, 1, 2):
+                if asked == 2:
+                    orest_service._silent.clear()
+                # As another transaction of the same worker.
+                orest_service._failures.pop(self.env.cr, None)
+                with mute_logger("odoo.addons.orest.models.orest_service"), self.assertRaises(ServiceUnavailable):
+                    self.service._introspect(self.token)
+                self.assertEqual(len(listener.requests), asked)
 
     def test_drop_by_drop(self):
         self.patch_timeouts(0.3)

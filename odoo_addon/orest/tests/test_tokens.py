@@ -136,6 +136,13 @@ class TestTokens(ServiceMixin, HttpCase):
         token, _authorization = self.new_token(self.admin)
         self.assertIn(self.admin.id, self.execute(self.admin.id, token, "res.users", "search", []))
         self.assertEqual(self.execute(self.admin.id, token, "res.users.apikeys", "search", []), REFUSED)
+        for values in ({"password": "chosen by an application"}, {"login": "somebody"}, {"email": "else@example.com"}):
+            self.assertEqual(self.execute(self.user.id, self.token, "res.users", "write", [self.user.id], values), REFUSED, values)
+            self.assertEqual(self.execute(self.admin.id, token, "res.users", "write", [self.admin.id], values), REFUSED, values)
+        email = {"email": "else@example.com"}
+        self.assertEqual(self.execute(self.admin.id, token, "res.partner", "write", [self.admin.partner_id.id], email), REFUSED)
+        # Others are the administrator's business, also through an application.
+        self.assertIs(self.execute(self.admin.id, token, "res.users", "write", [self.user.id], {"password": "chosen for him"}), True)
 
     def scheme(self, limit, *configurations):
         scheme = self.env["orest.model.scheme"].create(
