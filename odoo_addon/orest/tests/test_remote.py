@@ -91,7 +91,7 @@ class TestRemote(ServiceMixin, TransactionCase):
             ([("user_id", "any", [("login", "=", self.other.login)])], self.theirs),
             ([("application_id", "any", ["|", ("name", "=", name), ("user_id.login", "=", self.other.login)])], self.first | self.theirs),
         ):
-            if compat.SERIES < 17 and domain[0][1] == "any":
+            if compat.SERIES < 17 and any(leaf[1] == "any" for leaf in domain if isinstance(leaf, tuple)):
                 continue
             self.assertEqual(self.model.search(self.mine + domain, order="id"), expect.sorted("id"), domain)
 
