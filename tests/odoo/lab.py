@@ -136,9 +136,9 @@ class Lab:
 class Trial:
     """A service of its own and an Odoo of its own that are paired. Nothing is shared with other trials."""
 
-    def __init__(self, lab, name, modules=(MODULE,), addons=(), in_file=True, demo=False):
-        """`in_file`: Odoo finds the service in its configuration file. `demo`: the service begins with its demo."""
-        self.lab, self.name, self.modules, self.addons, self.in_file, self.demo = lab, name, modules, addons, in_file, demo
+    def __init__(self, lab, name, modules=(MODULE,), addons=(), in_file=True):
+        """`in_file`: Odoo finds the service in its configuration file."""
+        self.lab, self.name, self.modules, self.addons, self.in_file = lab, name, modules, addons, in_file
         self.folder = lab.folder / name
         self.service = self.odoo = self.credential = self.admin_password = None
 
@@ -161,10 +161,10 @@ class Trial:
     def __enter__(self):
         self.folder.mkdir(mode=0o700)
         try:
-            self.admin_password = "admin" if self.demo else secrets.token_hex(16)
+            self.admin_password = secrets.token_hex(16)
             self.service = Server(self.lab.binary, self.folder / "service")
             self.service.popen_options = {"preexec_fn": die_with_us()}
-            self.service.start(demo=self.demo, admin_password=None if self.demo else self.admin_password)
+            self.service.start(admin_password=self.admin_password)
             addons = self.folder / "addons"
             self.orest("odoo-module", "--series", SERIES, "--output", addons)
             self.odoo = odoo14.Odoo(self.lab.root, self.lab.cluster, self.folder / "odoo", [addons, *self.addons])
@@ -266,7 +266,7 @@ def main():
         print(f"[{time.monotonic() - started:5.1f}s] {text}", flush=True)
 
     try:
-        with Lab(options.binary, options.cache, Path(options.cache) / "logs", say) as lab, Trial(lab, "by_hand", demo=True) as trial:
+        with Lab(options.binary, options.cache, Path(options.cache) / "logs", say) as lab, Trial(lab, "by_hand") as trial:
             say("installing the module")
             trial.install()
             trial.start()
