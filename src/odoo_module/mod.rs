@@ -18,7 +18,7 @@ pub const NAME: &str = "orest";
 /// The file that makes a folder an Odoo module.
 const MANIFEST: &str = "__manifest__.py";
 
-/// How the manifest begins in a folder that [`write`] made: what may be replaced.
+/// How the manifest begins in a folder that [`write()`] made: what may be replaced.
 const MARK: &str = "# Written by `orest odoo-module`";
 
 /// An Odoo series that the module is made for.
