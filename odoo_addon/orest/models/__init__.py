@@ -6,6 +6,7 @@ from . import orest_device
 from . import orest_model_scheme
 from . import orest_revocation
 from . import base
+from . import ir_actions
 from . import ir_http
 from . import ir_rule
 from . import res_config_settings
