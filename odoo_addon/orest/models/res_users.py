@@ -357,24 +357,6 @@ class ResUsers(models.Model):
                 return super()._login(credential, user_agent_env)
             return self._orest_login(credential["login"], credential["password"], user_agent_env)
 
-    elif compat.SERIES >= 18:
-
-        @classmethod
-        def check(cls, db, uid, passwd):
-            tokens.note(None)
-            if not tokens.is_token(passwd):
-                return super().check(db, uid, passwd)
-            with cls.pool.cursor() as cr:
-                api.Environment(cr, SUPERUSER_ID, {})[cls._name]._orest_check_token(uid, passwd)
-
-        @classmethod
-        def _login(cls, db, credential, user_agent_env):
-            if not tokens.is_token(credential.get("password")):
-                return super()._login(db, credential, user_agent_env)
-            with cls.pool.cursor() as cr:
-                users = api.Environment(cr, SUPERUSER_ID, {})[cls._name]
-                return users._orest_login(credential["login"], credential["password"], user_agent_env)
-
     else:
 
         @classmethod
@@ -385,13 +367,25 @@ class ResUsers(models.Model):
             with cls.pool.cursor() as cr:
                 api.Environment(cr, SUPERUSER_ID, {})[cls._name]._orest_check_token(uid, passwd)
 
-        @classmethod
-        def _login(cls, db, login, password, user_agent_env):
-            if not tokens.is_token(password):
-                return super()._login(db, login, password, user_agent_env)
-            with cls.pool.cursor() as cr:
-                users = api.Environment(cr, SUPERUSER_ID, {})[cls._name]
-                return users._orest_login(login, password, user_agent_env)["uid"]
+        if compat.SERIES >= 18:
+
+            @classmethod
+            def _login(cls, db, credential, user_agent_env):
+                if not tokens.is_token(credential.get("password")):
+                    return super()._login(db, credential, user_agent_env)
+                with cls.pool.cursor() as cr:
+                    users = api.Environment(cr, SUPERUSER_ID, {})[cls._name]
+                    return users._orest_login(credential["login"], credential["password"], user_agent_env)
+
+        else:
+
+            @classmethod
+            def _login(cls, db, login, password, user_agent_env):
+                if not tokens.is_token(password):
+                    return super()._login(db, login, password, user_agent_env)
+                with cls.pool.cursor() as cr:
+                    users = api.Environment(cr, SUPERUSER_ID, {})[cls._name]
+                    return users._orest_login(login, password, user_agent_env)["uid"]
 
     def _orest_refuse_token(self):
         """Who calls with a token does not change by what its user signs in, or gets a new password: that would be a credential
