@@ -1,0 +1,17 @@
+DROP TABLE ir_act_server_group_rel;
+DROP TABLE ir_act_server;
+DROP TABLE web_session;
+DROP TABLE res_users_apikeys;
+DROP TABLE orest_feed;
+DROP TABLE orest_authorization_code;
+DROP TABLE orest_authorization;
+DROP TABLE orest_revocation;
+DROP TABLE orest_application_uri;
+DROP TABLE orest_application;
+DROP TABLE orest_model_configuration;
+DROP TABLE orest_model_scheme;
+DROP TABLE orest_device;
+DROP TABLE orest_identity;
+DROP TABLE res_groups_users_rel;
+DROP TABLE res_users;
+DROP FUNCTION orest_fold(text);

@@ -1,0 +1,1 @@
+DROP INDEX orest_authorization_list_idx;
