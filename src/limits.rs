@@ -67,6 +67,10 @@ pub const TRANSIENTS_PER_USER_MAX: usize = 20;
 pub const TRANSIENT_AGE: Duration = Duration::from_secs(3600);
 /// … and the characters of a text in it.
 pub const TRANSIENT_CHARS_MAX: usize = 1_024;
+/// Records of another model, at most, by whose order a page is gone through: more, and it is cheaper to sort.
+pub const RANKED_MAX: u64 = 10_000;
+/// How far down such a page may end to be found with all that is before it.
+pub const NEAR_PAGE: u64 = 1_000;
 /// Rows that one batch behind a revocation fills in.
 pub const FILL_BATCH: usize = 2_000;
 /// Writes that share one commit.

@@ -84,6 +84,8 @@ pub struct Field {
     pub create_only: bool,
     /// Whether `name_search` looks into it too.
     pub in_name_search: bool,
+    /// A many2one that no foreign key holds: it may name a record that is gone.
+    pub loose: bool,
 }
 
 /// The type of a field, and what belongs to it.
@@ -135,6 +137,9 @@ pub enum Column {
     /// Computed by this SQL expression, which both databases understand. `{t}` is the alias of the record's
     /// table, `{now}` the present moment. Can be searched, ordered and grouped by.
     Expression(&'static str),
+    /// The key of that condition which holds, for a selection: pairs of a key and SQL as above. At most one holds for a
+    /// record. They compare columns with values, so that an index can find and count the records.
+    Cases(&'static [(&'static str, &'static str)]),
     /// Nowhere: relations to many, and what is written but never read (passwords). Reads as `false` or `[]` unless it is a relation.
     None,
 }
@@ -209,6 +214,7 @@ impl Field {
             default: None,
             create_only: false,
             in_name_search: false,
+            loose: false,
         }
     }
 
@@ -264,6 +270,19 @@ impl Field {
     pub const fn expression(mut self, sql: &'static str) -> Self {
         self.column = Column::Expression(sql);
         self.readonly = true;
+        self
+    }
+
+    /// Computes it in SQL; see [`Column::Cases`].
+    pub const fn cases(mut self, cases: &'static [(&'static str, &'static str)]) -> Self {
+        self.column = Column::Cases(cases);
+        self.readonly = true;
+        self
+    }
+
+    /// Lets it outlive what it names; see [`Field::loose`].
+    pub const fn loose(mut self) -> Self {
+        self.loose = true;
         self
     }
 

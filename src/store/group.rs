@@ -131,7 +131,7 @@ fn to_aggregate(aggregate: &Aggregate, value: Value) -> Option<Value> {
 /// ` FROM (the records with their keys) GROUP BY … HAVING …`
 fn push_groups(sql: &mut Sql, query: &GroupQuery) -> Result<(), StoreError> {
     sql.text(" FROM (SELECT ").column(0, "id").text(" AS id");
-    let mut lower = Lower { sql, now: query.now };
+    let mut lower = Lower::new(sql, query.now);
     for (place, key) in query.by.iter().enumerate() {
         lower.sql.text(", ");
         push_key(&mut lower, key, place);
@@ -305,7 +305,7 @@ fn push_order(sql: &mut Sql, query: &GroupQuery) {
                         let descending = term.descending ^ inner.descending;
                         let nulls_first = term.descending ^ inner.nulls_first;
                         let inner = OrderTerm { through, field: inner.field, descending, nulls_first };
-                        let mut lower = Lower { sql, now: query.now };
+                        let mut lower = Lower::new(sql, query.now);
                         lower.order_term(&inner, 0, Some(("k", *place)));
                     }
                 }

@@ -45,7 +45,7 @@ pub fn read(
     }
     let mut sql = Sql::new();
     sql.text("SELECT ").column(0, "id").text(", ").text(dialect::JSON_ARRAY);
-    let mut lower = Lower { sql: &mut sql, now };
+    let mut lower = Lower::new(&mut sql, now);
     let columns: Vec<_> = fields.iter().filter_map(|read| column(model, read.field)).collect();
     for (index, field) in columns.iter().enumerate() {
         if index > 0 {
@@ -103,7 +103,7 @@ pub fn display_names(
     };
     let mut sql = Sql::new();
     sql.text("SELECT ").column(0, "id").text(", CAST(");
-    Lower { sql: &mut sql, now }.field(field, 0);
+    Lower::new(&mut sql, now).field(field, 0);
     sql.text(" AS TEXT) FROM ");
     push_table(&mut sql, model, 0)?;
     sql.text(" WHERE ").column(0, "id");
@@ -151,7 +151,7 @@ fn read_links(
 ) -> Result<HashMap<i64, Vec<i64>>, StoreError> {
     let comodel = related.model;
     let mut sql = Sql::new();
-    let mut lower = Lower { sql: &mut sql, now };
+    let mut lower = Lower::new(&mut sql, now);
     match (field.kind, comodel.table()) {
         (Kind::One2many { inverse, .. }, Some(table)) => {
             let inverse = comodel.field(inverse).ok_or_else(|| {

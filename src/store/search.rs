@@ -3,6 +3,8 @@
 //! A condition may be NULL where the filter says "does not hold": `AND`, `OR` and `WHERE` take it for false, and
 //! [`Filter::Not`] is written `IS NOT TRUE`, so that the three truth values of SQL are never seen.
 
+mod by_link;
+
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -12,7 +14,7 @@ use super::dialect;
 use super::sql::{Sql, SqlValue};
 use crate::domain::time::Timestamp;
 use crate::orm::field::{Column, Field, Kind, Model};
-use crate::orm::filter::{Comparison, Filter, Scalar, Targets, Term};
+use crate::orm::filter::{Comparison, Filter, Scalar, Targets, Term, Values};
 use crate::orm::order::{Order, OrderTerm};
 
 /// Which records of a model, in which order, and which page of them.
@@ -34,10 +36,19 @@ pub struct Query {
 
 /// The ids, in order.
 pub fn search(connection: &mut Connection, query: &Query) -> Result<Vec<i64>, StoreError> {
+    match by_link::search(connection, query)? {
+        Some(found) => Ok(found),
+        None => find(connection, query),
+    }
+}
+
+/// The ids, in order, by one statement.
+fn find(connection: &mut Connection, query: &Query) -> Result<Vec<i64>, StoreError> {
     let mut sql = Sql::new();
     sql.text("SELECT ").column(0, "id").text(" FROM ");
     push_table(&mut sql, query.model, 0)?;
-    let mut lower = Lower { sql: &mut sql, now: query.now };
+    let mut lower = Lower::new(&mut sql, query.now);
+    lower.walks = query.limit.is_some();
     lower.where_clause(&query.filter, 0);
     lower.order_by(&query.order, 0);
     push_page(&mut sql, query.offset, query.limit);
@@ -53,11 +64,25 @@ pub fn count(
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     let mut sql = Sql::new();
-    sql.text("SELECT COUNT(*) FROM (SELECT 1 FROM ");
-    push_table(&mut sql, model, 0)?;
-    Lower { sql: &mut sql, now }.where_clause(filter, 0);
-    push_page(&mut sql, 0, limit);
-    sql.text(") AS found");
+    match (filter, limit) {
+        // all but a few, mostly: those few are counted, and how many there are at all a database knows sooner
+        (Filter::IsTrue(field), None) => {
+            sql.text("SELECT (SELECT COUNT(*) FROM ");
+            push_table(&mut sql, model, 0)?;
+            sql.text(") - (SELECT COUNT(*) FROM ");
+            push_table(&mut sql, model, 0)?;
+            sql.text(" WHERE ");
+            Lower::new(&mut sql, now).field(field, 0);
+            sql.text(" IS NOT TRUE)");
+        }
+        _ => {
+            sql.text("SELECT COUNT(*) FROM (SELECT 1 FROM ");
+            push_table(&mut sql, model, 0)?;
+            Lower::new(&mut sql, now).where_clause(filter, 0);
+            push_page(&mut sql, 0, limit);
+            sql.text(") AS found");
+        }
+    }
     Ok(sql.returning::<BigInt>().get_result(connection)?)
 }
 
@@ -90,9 +115,16 @@ pub(super) struct Lower<'a> {
     pub sql: &'a mut Sql,
     /// For `{now}`.
     pub now: Timestamp,
+    /// Whether the statement goes through the records in their order until a page is full. An index that finds the records
+    /// in another order is of no use then: it would have to be gone through to its end, and all that it finds sorted.
+    walks: bool,
 }
 
-impl Lower<'_> {
+impl<'a> Lower<'a> {
+    pub const fn new(sql: &'a mut Sql, now: Timestamp) -> Self {
+        Self { sql, now, walks: false }
+    }
+
     /// ` WHERE …`, or nothing.
     pub fn where_clause(&mut self, filter: &Filter, depth: usize) {
         if !matches!(filter, Filter::All) {
@@ -121,6 +153,11 @@ impl Lower<'_> {
                 self.sql.text("(");
                 self.field(field, depth);
                 self.sql.text(" IS TRUE)");
+            }
+            Filter::In { term, values: Values::Texts(keys), or_null }
+                if term.part.is_none() && matches!(term.field.column, Column::Cases(_)) =>
+            {
+                self.or_null(*term, *or_null, depth, |lower| lower.cases(term.field, keys, depth));
             }
             Filter::In { term, values, or_null } => {
                 self.or_null(*term, *or_null, depth, |lower| {
@@ -153,8 +190,10 @@ impl Lower<'_> {
                 let expression = self.apart(|lower| lower.field(field, depth));
                 dialect::like(self.sql, expression, pattern, *fold);
             }
-            Filter::Linked { field, comodel, to } => self.linked(field, comodel, to, depth),
-            Filter::Within { model, parent, roots, above } => self.within(model, parent, roots, *above, depth),
+            Filter::Linked { field, comodel, to } => self.below(|lower| lower.linked(field, comodel, to, depth)),
+            Filter::Within { model, parent, roots, above } => {
+                self.below(|lower| lower.within(model, parent, roots, *above, depth));
+            }
         }
     }
 
@@ -174,6 +213,25 @@ impl Lower<'_> {
                 self.sql.text(")");
             }
         }
+    }
+
+    /// That one of these keys is the field's; `false` if none can be, and then nothing is written.
+    fn cases(&mut self, field: &'static Field, keys: &[String], depth: usize) -> bool {
+        let Column::Cases(cases) = field.column else { return false };
+        let mut separator = if self.walks { "((" } else { "(" };
+        for (key, condition) in cases {
+            if keys.iter().any(|wanted| wanted == key) {
+                self.sql.text(separator);
+                self.expression(condition, depth);
+                separator = " OR ";
+            }
+        }
+        let written = separator == " OR ";
+        if written {
+            // no index is chosen by what stands in front of IS TRUE
+            self.sql.text(if self.walks { ") IS TRUE)" } else { ")" });
+        }
+        written
     }
 
     fn or_null(&mut self, term: Term, or_null: bool, depth: usize, condition: impl FnOnce(&mut Self) -> bool) {
@@ -202,6 +260,15 @@ impl Lower<'_> {
                 self.sql.column(depth, field.name);
             }
             Column::Expression(expression) => self.expression(expression, depth),
+            Column::Cases(cases) => {
+                self.sql.text("(CASE");
+                for (key, condition) in cases {
+                    self.sql.text(" WHEN ");
+                    self.expression(condition, depth);
+                    self.sql.text(" THEN '").text(key).text("'");
+                }
+                self.sql.text(" END)");
+            }
             Column::None => {
                 self.sql.text("NULL");
             }
@@ -240,8 +307,15 @@ impl Lower<'_> {
     /// What would be written, for a [`dialect`] function to put in its place.
     pub fn apart(&self, write: impl FnOnce(&mut Lower<'_>)) -> Sql {
         let mut sql = Sql::new();
-        write(&mut Lower { sql: &mut sql, now: self.now });
+        write(&mut Lower { sql: &mut sql, now: self.now, walks: self.walks });
         sql
+    }
+
+    /// In a sub-query, which has no order and no page.
+    fn below(&mut self, write: impl FnOnce(&mut Self)) {
+        let walks = std::mem::take(&mut self.walks);
+        write(self);
+        self.walks = walks;
     }
 
     fn linked(&mut self, field: &'static Field, comodel: &'static Model, to: &Targets, depth: usize) {

@@ -32,7 +32,12 @@ pub const AUTHORIZATION: Model = Model {
         char("redirect_uri", "Application URI").help("Where the answer went.").readonly(),
         selection("state", "State", &[("live", "Live"), ("expired", "Expired"), ("revoked", "Revoked")])
             .help("Live: its tokens are accepted. Expired: its last token has ended. Revoked: taken back.")
-            .expression("(CASE WHEN {t}.revoked_at IS NOT NULL THEN 'revoked' WHEN {t}.expires_at <= {now} THEN 'expired' ELSE 'live' END)"),
+            // as one range of orest_authorization_state_idx each
+            .cases(&[
+                ("live", "{t}.revoked_at IS NULL AND COALESCE({t}.expires_at, '9999-12-31 23:59:59') > {now}"),
+                ("expired", "{t}.revoked_at IS NULL AND COALESCE({t}.expires_at, '9999-12-31 23:59:59') <= {now}"),
+                ("revoked", "{t}.revoked_at IS NOT NULL"),
+            ]),
         datetime("expires_at", "Expires on").help("When its last token ends; empty: never.").readonly(),
         datetime("last_used_at", "Last used on").help("The last time that one of its tokens was accepted, to the minute.").readonly(),
         datetime("last_refreshed_at", "Last refreshed on").help("The last time that its refresh token was exchanged.").readonly(),

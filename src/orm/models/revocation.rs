@@ -26,7 +26,10 @@ pub const REVOCATION: Model = Model {
             .help("Whether it has been taken back.")
             .expression("(EXISTS (SELECT 1 FROM orest_revocation o WHERE o.undoes_id = {t}.id))"),
         datetime("create_date", "Date").help("When.").readonly(),
-        many2one("user_id", "Actor", "res.users").help("Who; empty: the service itself, or an application.").readonly(),
+        many2one("user_id", "Actor", "res.users")
+            .help("Who; empty: the service itself, or an application.")
+            .readonly()
+            .loose(),
         char("user_login", "Login").help("His login at that time, or the client_id.").readonly(),
         char("ip_address", "IP Address").help("From where.").readonly().only(Group::OrestAdmin),
         char("channel", "Door").help("Through which door.").readonly(),

@@ -57,6 +57,40 @@ fn as_many_terms_as_are_allowed() {
 }
 
 #[test]
+fn pages_in_the_order_of_a_link_far_down() {
+    const PARTNERS: u64 = 5_000;
+    let mut fixture = Fixture::new();
+    // 40 companies, some of the same name, two of none, each with contacts; a seventh of these has no company
+    let rows = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {PARTNERS})
+         INSERT INTO res_partner (id, name, complete_name, color, parent_id, active)
+         SELECT i, 'Name ' || i, CASE WHEN i > 40 THEN 'Z ' || i WHEN i % 20 = 0 THEN NULL ELSE 'Name ' || (i * 7 % 30) END, i % 5,
+                CASE WHEN i > 40 AND i % 7 > 0 THEN 1 + (i * i) % 40 END, i % 11 > 0 FROM n;"
+    );
+    fixture.connection.batch_execute(&rows).unwrap();
+    let context = ResolveContext { active_test: true, ..ResolveContext::unrestricted(&fixture.registry, now()) };
+    let domains =
+        [json!([]), json!([["color", "<", 2]]), json!([["parent_id", "!=", false]]), json!([["id", "<", 44]])];
+    for domain in domains {
+        let domain = SearchDomain::parse(&domain, &Limits::default()).unwrap();
+        let filter = context.with_active(domain, &PARTNER).resolve(&PARTNER, &context).unwrap();
+        for order in ["parent_id", "parent_id desc, color, id desc", "parent_id nulls first, parent_id.id desc"] {
+            let order = Order::parse_text(order, &PARTNER, &context).unwrap();
+            let mut query =
+                Query { model: &PARTNER, filter: filter.clone(), order, offset: 0, limit: None, now: now() };
+            let all = search(&mut fixture.connection, &query).unwrap();
+            query.limit = Some(80);
+            for offset in (0..PARTNERS + 100).step_by(170).chain(all.len().saturating_sub(1) as u64..=all.len() as u64)
+            {
+                query.offset = offset;
+                let page: Vec<_> = all.iter().copied().skip(usize::try_from(offset).unwrap()).take(80).collect();
+                assert_eq!(search(&mut fixture.connection, &query).unwrap(), page, "{:?} from {offset}", query.order);
+            }
+        }
+    }
+}
+
+#[test]
 fn as_deep_as_is_allowed() {
     let mut fixture = filled();
     let connectives = limits::DOMAIN_DEPTH_MAX - 2;

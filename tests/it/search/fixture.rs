@@ -38,7 +38,7 @@ pub static PARTNER: Model = Model {
             "Tags",
         ),
         selection("age", "Age", &[("old", "Old"), ("new", "New")])
-            .expression("(CASE WHEN {t}.date < {now} THEN 'old' WHEN {t}.date IS NOT NULL THEN 'new' END)"),
+            .cases(&[("old", "{t}.date < {now}"), ("new", "{t}.date >= {now}")]),
     ],
     access: &[],
     rules: &[],

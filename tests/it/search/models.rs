@@ -1,5 +1,6 @@
 //! Every field of every model of the product, on the tables that the migrations make.
 
+use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection;
 use orest::domain::user::Group;
 use orest::orm::eval::{self, MemoryRows};
@@ -149,6 +150,33 @@ fn authorizations_read_as_odoo_would() {
     let read_field = ReadField { field, related: Some(context.related(field).unwrap()) };
     let records = read(&mut connection, users, &[2], &[read_field], now()).unwrap();
     assert_eq!(json!(records), json!([{"id": 2, "authorization_ids": [2, 1]}]));
+}
+
+#[derive(diesel::QueryableByName)]
+struct ForeignKey {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+}
+
+/// What orders by a link relies on it: see `Field::loose`.
+#[test]
+fn links_are_held_by_foreign_keys_unless_they_are_loose() {
+    let (_folder, mut connection) = database();
+    let registry = Registry::new();
+    for model in registry.iter() {
+        let Some(table) = model.table() else { continue };
+        let keys: Vec<ForeignKey> =
+            diesel::sql_query(format!("SELECT \"from\" AS name FROM pragma_foreign_key_list('{table}')"))
+                .load(&mut connection)
+                .unwrap();
+        for field in model.fields().filter(|field| field.column == orest::orm::field::Column::Stored) {
+            let comodel = field.comodel().and_then(|name| registry.get(name));
+            if comodel.is_some_and(|comodel| comodel.table().is_some()) {
+                let held = keys.iter().any(|key| key.name == field.name);
+                assert_eq!(held, !field.loose, "{}.{}", model.name, field.name);
+            }
+        }
+    }
 }
 
 #[test]
