@@ -156,8 +156,57 @@ pub struct Receipt {
     pub revoked: u64,
     /// How many of these were revoked before.
     pub already_revoked: u64,
-    /// How many nodes have applied it.
+    /// How many nodes it holds on: they have applied it, or can't answer from memory any more.
     pub nodes: u32,
+    /// The nodes on which it may not hold yet, as long as each is told.
+    pub unconfirmed: Vec<Unconfirmed>,
+}
+
+impl Receipt {
+    /// The same with how far it has reached.
+    #[must_use]
+    pub fn settled(self, settlement: &Settlement) -> Self {
+        Self { nodes: settlement.nodes, unconfirmed: settlement.unconfirmed.clone(), ..self }
+    }
+}
+
+/// How far what was committed has reached when the call returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// How many nodes it holds on.
+    pub nodes: u32,
+    /// The nodes that have not confirmed it.
+    pub unconfirmed: Vec<Unconfirmed>,
+}
+
+impl Settlement {
+    /// On the only node there is.
+    pub const fn alone() -> Self {
+        Self { nodes: 1, unconfirmed: Vec::new() }
+    }
+}
+
+/// A node that may act on what was before a change: it has not confirmed that it knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// Its name.
+    pub node: String,
+    /// By when it must have stopped: nobody could reach it, and its lease ends.
+    pub until: Timestamp,
+}
+
+impl Unconfirmed {
+    /// For people: what was done but is not confirmed, where, and until when that matters. Begins with a small letter and
+    /// has no full stop.
+    pub fn explain(nodes: &[Self]) -> String {
+        let names: Vec<&str> = nodes.iter().map(|own| own.node.as_str()).collect();
+        let (verb, they) = if nodes.len() == 1 { ("has", "it") } else { ("have", "they") };
+        let until = nodes.iter().map(|own| own.until).max().unwrap_or_default();
+        format!(
+            "it is done and stored, but {} {verb} not confirmed it: until {until} UTC {they} may still accept what was taken back",
+            names.join(", ")
+        )
+    }
 }
 
 /// What `preview` answers.

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::domain::revocation::Unconfirmed;
 use crate::service::Error;
 
 /// Which exception Odoo would raise.
@@ -156,6 +157,8 @@ impl OdooError {
             Error::Unavailable => {
                 Self::new(Exception::OperationalError, "the service can't reach its database; try again")
             }
+            // Not a word that lets Odoo try the whole request again by itself: it is done.
+            Error::Unconfirmed { nodes, .. } => Self::user(sentence(&Unconfirmed::explain(nodes))),
             Error::Internal => Self::new(Exception::Exception, "internal error; the server's log says more"),
         }
     }
@@ -166,4 +169,11 @@ impl OdooError {
             format!("Record does not exist or has been deleted.\n(Record: {model}({id},), User: {uid})"),
         )
     }
+}
+
+/// A message of the service's as a sentence.
+pub fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }

@@ -23,7 +23,7 @@ impl Service {
         }
         if self.pairing().is_some() {
             let now = self.now();
-            self.store.write(move |tx| ensure_system_user(tx.connection, now)).await?;
+            self.write(move |tx| Ok::<_, Error>(ensure_system_user(tx.connection, now)?)).await?;
             return Ok(None);
         }
         let generated = password.is_none().then(|| Secret::generate(self.entropy.as_ref(), "", 12));
@@ -32,10 +32,9 @@ impl Service {
         let hash = self.hash_password(chosen).await?;
         let now = self.now();
         let made = self
-            .store
             .write(move |tx| {
                 if users::find_by_login(tx.connection, ADMIN_LOGIN)?.is_some() {
-                    return Ok::<_, StoreError>(false);
+                    return Ok::<_, Error>(false);
                 }
                 ensure_system_user(tx.connection, now)?;
                 insert_user(tx.connection, ADMIN_LOGIN, "Administrator", &[Group::System], Some(&hash), now)?;
@@ -71,7 +70,6 @@ impl Service {
         let hash = self.hash_password(password.reveal().to_owned()).await?;
         let (now, service) = (self.now(), self.clone());
         let login = self
-            .store
             .write(move |tx| {
                 let Some(id) = without(tx.connection)? else { return Ok(None) };
                 let Some(user) = users::find(tx.connection, id)? else { return Ok(None) };
@@ -80,8 +78,8 @@ impl Service {
                 users::set_login(tx.connection, id, &user.login)?;
                 users::delete_local_identity(tx.connection, id)?;
                 users::insert_identity(tx.connection, id, "local-userpass", &user.login, now)?;
-                service.user_changed_in(tx, id);
-                Ok::<_, StoreError>(Some(user.login))
+                service.user_changed_in(tx, id)?;
+                Ok::<_, Error>(Some(user.login))
             })
             .await?;
         Ok(login.map(|login| (login, password)))
@@ -100,8 +98,8 @@ impl Service {
             None => None,
         };
         let now = self.now();
-        let add = move |tx: &mut Tx<'_>| insert_user(tx.connection, login, name, groups, hash.as_deref(), now);
-        Ok(self.store.write(add).await?)
+        let add = move |tx: &mut Tx<'_>| Ok(insert_user(tx.connection, login, name, groups, hash.as_deref(), now)?);
+        self.write(add).await
     }
 
     async fn hash_password(&self, password: String) -> Result<String, Error> {

@@ -142,20 +142,19 @@ impl Service {
             let hash = secret.as_ref().map(Secret::hash);
             let scope = Scope::parse(application.scope).map_err(|_| Error::Internal)?;
             let now = self.now();
-            self.store
-                .write(move |tx| {
-                    let new = NewApplication {
-                        name: application.name,
-                        description: application.description,
-                        client_id: application.client_id,
-                        secret_hash: hash.as_ref(),
-                        scope: &scope,
-                        acts_for: None,
-                        redirect_uris: application.redirect_uris,
-                    };
-                    applications::insert(tx.connection, &new, Some(UserId(2)), now)
-                })
-                .await?;
+            self.write(move |tx| {
+                let new = NewApplication {
+                    name: application.name,
+                    description: application.description,
+                    client_id: application.client_id,
+                    secret_hash: hash.as_ref(),
+                    scope: &scope,
+                    acts_for: None,
+                    redirect_uris: application.redirect_uris,
+                };
+                Ok::<_, Error>(applications::insert(tx.connection, &new, Some(UserId(2)), now)?)
+            })
+            .await?;
             made.push(DemoApplication {
                 name: application.name,
                 client_id: application.client_id,
@@ -173,17 +172,16 @@ impl Service {
 
     async fn add_demo_devices(&self) -> Result<(), Error> {
         let now = self.now();
-        self.store
-            .write(move |tx| {
-                for user in 3..25 {
-                    demo::insert_device(tx.connection, user, "Firefox on Linux", false, now - DAY)?;
-                    if user % 3 == 0 {
-                        demo::insert_device(tx.connection, user, "Chrome on Android", true, now - HOUR)?;
-                    }
+        self.write(move |tx| {
+            for user in 3..25 {
+                demo::insert_device(tx.connection, user, "Firefox on Linux", false, now - DAY)?;
+                if user % 3 == 0 {
+                    demo::insert_device(tx.connection, user, "Chrome on Android", true, now - HOUR)?;
                 }
-                Ok(())
-            })
-            .await
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Adds authorizations of the past to what is there, spread over users and applications: most live, some expired.
@@ -202,12 +200,11 @@ impl Service {
             let range = done..(done + BATCH).min(count);
             done = range.end;
             let owners = Arc::clone(&owners);
-            self.store
-                .write(move |tx| {
-                    let rows: Vec<_> = range.map(|index| past(index, &owners, now)).collect();
-                    demo::insert_authorizations(tx.connection, &rows)
-                })
-                .await?;
+            self.write(move |tx| {
+                let rows: Vec<_> = range.map(|index| past(index, &owners, now)).collect();
+                Ok::<_, Error>(demo::insert_authorizations(tx.connection, &rows)?)
+            })
+            .await?;
             progress(done);
         }
         Ok(())

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::domain::revocation::Unconfirmed;
 use crate::store::{Constraint, StoreError};
 
-/// Why it was not done. Nothing of it was.
+/// Why it was not done. Nothing of it was, but for [`Error::Unconfirmed`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody known, or not who he says.
@@ -41,6 +42,14 @@ pub enum Error {
     /// The database can't answer now. Says nothing of tokens or records.
     #[error("the service can't reach its database; try again")]
     Unavailable,
+    /// It is done and stored, but some node has not confirmed that it knows: to be called again, or waited out.
+    #[error("{}", Unconfirmed::explain(.nodes))]
+    Unconfirmed {
+        /// Which nodes, and until when each may act on what was before.
+        nodes: Vec<Unconfirmed>,
+        /// How long until none does.
+        retry_after: Duration,
+    },
     /// A mistake of ours. The log has it.
     #[error("internal error")]
     Internal,

@@ -56,13 +56,12 @@ impl Service {
         let idle = now - limits::SESSION_INACTIVITY;
         loop {
             let purged = self
-                .store
                 .write(move |tx| {
                     let codes = codes::purge(tx.connection, now, PURGE_BATCH)?;
                     let sessions = sessions::purge(tx.connection, idle, PURGE_BATCH)?;
                     let tickets = tickets::purge(tx.connection, now, PURGE_BATCH)?;
                     let keys = sessions::purge_api_keys(tx.connection, now)?;
-                    Ok::<_, crate::store::StoreError>((codes.max(sessions).max(tickets), keys))
+                    Ok::<_, Error>((codes.max(sessions).max(tickets), keys))
                 })
                 .await?;
             if purged.0 < usize::try_from(PURGE_BATCH).unwrap_or(usize::MAX) {
@@ -76,7 +75,7 @@ impl Service {
         let used: Vec<_> = self.live.take_used().into_iter().map(|(id, at)| (id, from_unix(at))).collect();
         for batch in used.chunks(limits::FILL_BATCH) {
             let batch = batch.to_vec();
-            self.store.write(move |tx| authorizations::set_last_used(tx.connection, &batch)).await?;
+            self.write(move |tx| Ok::<_, Error>(authorizations::set_last_used(tx.connection, &batch)?)).await?;
         }
         Ok(())
     }

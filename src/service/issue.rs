@@ -97,7 +97,7 @@ impl Service {
     pub async fn consent(&self, context: &Context, consent: Consent) -> Result<Secret, GrantError> {
         let user = context.actor.user.ok_or(Error::Unauthenticated)?;
         let service = self.clone();
-        self.store.write(move |tx| service.consent_in(tx, user, &consent)).await
+        self.write(move |tx| service.consent_in(tx, user, &consent)).await
     }
 
     /// The same inside a transaction that does more: taking the ticket with which a person comes from Odoo.
@@ -166,7 +166,6 @@ impl Service {
         let application = Arc::clone(application);
         let service = self.clone();
         let outcome = self
-            .store
             .write(move |tx| {
                 let presented = Presented { hash, redirect_uri, verifier, address };
                 service.exchange_in(tx, &application, &presented)
@@ -239,48 +238,47 @@ impl Service {
         }
         let application = Arc::clone(application);
         let service = self.clone();
-        self.store
-            .write(move |tx| {
-                let now = service.now();
-                let application = current(tx, &application)?;
-                let end = now + application.lifetimes.access_token;
-                let known = authorizations::find_client_credentials(tx.connection, application.id, &scope)?
-                    .filter(|known| known.user == application.acts_for && !service.is_revoked_in(tx, known));
-                let id = match known {
-                    Some(known) => {
-                        check_user(tx, &known)?;
-                        if known.expires_at.is_none_or(|at| at < end) {
-                            // Twice the lifetime, so that not each call writes.
-                            let later = end + application.lifetimes.access_token;
-                            authorizations::set_expires_at(tx.connection, known.id, Some(later))?;
-                        }
-                        known.id
+        self.write(move |tx| {
+            let now = service.now();
+            let application = current(tx, &application)?;
+            let end = now + application.lifetimes.access_token;
+            let known = authorizations::find_client_credentials(tx.connection, application.id, &scope)?
+                .filter(|known| known.user == application.acts_for && !service.is_revoked_in(tx, known));
+            let id = match known {
+                Some(known) => {
+                    check_user(tx, &known)?;
+                    if known.expires_at.is_none_or(|at| at < end) {
+                        // Twice the lifetime, so that not each call writes.
+                        let later = end + application.lifetimes.access_token;
+                        authorizations::set_expires_at(tx.connection, known.id, Some(later))?;
                     }
-                    None => {
-                        let new = NewAuthorization {
-                            application: application.id,
-                            user: application.acts_for,
-                            device: None,
-                            grant: GrantType::ClientCredentials,
-                            scope: scope.clone(),
-                            redirect_uri: None,
-                            expires_at: Some(end + application.lifetimes.access_token),
-                        };
-                        if let Some(user) = new.user
-                            && !users::find(tx.connection, user)?.is_some_and(|user| user.may_act())
-                        {
-                            return Err(GrantError::UnauthorizedClient(
-                                "the user that the application acts for is disabled",
-                            ));
-                        }
-                        authorizations::insert(tx.connection, &new, now)?
+                    known.id
+                }
+                None => {
+                    let new = NewAuthorization {
+                        application: application.id,
+                        user: application.acts_for,
+                        device: None,
+                        grant: GrantType::ClientCredentials,
+                        scope: scope.clone(),
+                        redirect_uri: None,
+                        expires_at: Some(end + application.lifetimes.access_token),
+                    };
+                    if let Some(user) = new.user
+                        && !users::find(tx.connection, user)?.is_some_and(|user| user.may_act())
+                    {
+                        return Err(GrantError::UnauthorizedClient(
+                            "the user that the application acts for is disabled",
+                        ));
                     }
-                };
-                let mut tokens = service.pair(&application, id, Generation(0), &scope, now);
-                tokens.refresh = None;
-                Ok(tokens)
-            })
-            .await
+                    authorizations::insert(tx.connection, &new, now)?
+                }
+            };
+            let mut tokens = service.pair(&application, id, Generation(0), &scope, now);
+            tokens.refresh = None;
+            Ok(tokens)
+        })
+        .await
     }
 
     /// Revokes what a token names, whatever its kind and age, if it is this application's (RFC 7009). A text that is no
@@ -296,16 +294,15 @@ impl Service {
         if view.application != application.id {
             return Err(Error::Forbidden("the token was issued to another client".to_owned()));
         }
-        // The log is no place to be filled by asking again and again.
-        let (false, Some(bit)) = (view.revoked, claims.authorization.bit()) else { return Ok(()) };
+        // The log is no place to be filled by asking again and again. But what another call revoked may still be on its way.
+        let (false, Some(bit)) = (view.revoked, claims.authorization.bit()) else { return self.rely().await };
         let context = Context::new(Actor::application(&application.client_id), Channel::OauthRevoke, address);
         let service = self.clone();
-        self.store
-            .write(move |tx| {
-                let selection = Selection::Ids(vec![i64::from(bit)]);
-                service.revoke_in(tx, &context, &selection, [bit].into_iter().collect(), &RevokeOptions::default())
-            })
-            .await?;
+        self.write(move |tx| {
+            let selection = Selection::Ids(vec![i64::from(bit)]);
+            service.revoke_in(tx, &context, &selection, [bit].into_iter().collect(), &RevokeOptions::default())
+        })
+        .await?;
         Ok(())
     }
 
@@ -369,6 +366,7 @@ impl Service {
         let selection = Selection::Ids(vec![authorization.id.0]);
         let since = self.now() - limits::UNDO_WINDOW;
         if revocations::has_act(tx.connection, channel, &selection.describe(), since)? {
+            tx.rely();
             return Ok(());
         }
         self.revoke_in(tx, &context, &selection, [bit].into_iter().collect(), &options)?;

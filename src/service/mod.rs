@@ -30,12 +30,13 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::domain::revocation::{Channel, Revocation};
+use crate::cluster::{Applier, Cluster};
+use crate::domain::revocation::{Channel, Revocation, Settlement};
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp, unix};
 use crate::domain::token::{Claims, KeyRing, OpenError, SealedToken, TokenKind};
 use crate::domain::user::Actor;
 use crate::live::Live;
-use crate::store::Store;
+use crate::store::{Store, StoreError, Tx};
 
 pub use error::Error;
 
@@ -76,8 +77,9 @@ pub struct Service {
     failures: Arc<failures::Failures>,
     pairing: Arc<pairing::Current>,
     instance: Arc<OnceLock<String>>,
-    /// Each act, as it is committed here.
-    acts: broadcast::Sender<Arc<Revocation>>,
+    /// The other nodes.
+    cluster: Cluster,
+    applier: Arc<Applier>,
     /// Up to which act the columns are filled in.
     filled: watch::Sender<u64>,
     /// Wakes the filling.
@@ -100,15 +102,21 @@ impl Service {
             }
         }
         let pairing = store.read(crate::store::pairing::find).await?;
+        let pairing = Arc::new(pairing::Current::new(pairing));
+        let fill = Arc::<tokio::sync::Notify>::default();
+        let applier = Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&fill)));
+        let cluster = Cluster::alone(Arc::clone(&applier));
+        store.set_hooks(Arc::new(cluster.clone()));
         let service = Self {
-            pairing: Arc::new(pairing::Current::new(pairing)),
+            cluster,
+            applier,
+            pairing,
             passwords: Arc::new(passwords::Passwords::new(entropy.as_ref())),
             failures: Arc::default(),
             instance: Arc::default(),
             keys: Arc::new(RwLock::new(Arc::new(keys))),
-            acts: broadcast::channel(1024).0,
             filled: watch::channel(filled).0,
-            fill: Arc::default(),
+            fill,
             store,
             live,
             clock,
@@ -144,9 +152,61 @@ impl Service {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// Acts as they are committed, for those who want to be told.
+    /// Runs `work` in a write transaction and waits until what it announces holds on every node.
+    ///
+    /// # Errors
+    /// What `work` refuses with, then nothing is changed; [`Error::Unconfirmed`], then all of it is.
+    pub(crate) async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<Error> + Send + 'static,
+    {
+        let (value, settlement) = self.write_settled(work).await?;
+        match self.unconfirmed(settlement) {
+            None => Ok(value),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// As [`Self::write`], for what gives a receipt: that says itself which nodes have not confirmed it.
+    pub(crate) async fn write_settled<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<(T, Settlement), E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let written = self.store.write_noted(work).await?;
+        let settlement = self.cluster.settle(written.commit.as_deref()).await;
+        Ok((written.value, settlement))
+    }
+
+    /// Waits until what is committed by now holds on every node: for who is told that something is so already.
+    pub(crate) async fn rely(&self) -> Result<(), Error> {
+        if self.cluster.is_alone() {
+            return Ok(());
+        }
+        self.write(|tx| {
+            tx.rely();
+            Ok(())
+        })
+        .await
+    }
+
+    fn unconfirmed(&self, settlement: Settlement) -> Option<Error> {
+        let nodes = settlement.unconfirmed;
+        let last = nodes.iter().map(|node| node.until).max()?;
+        let retry_after = (last - self.now()).to_std().unwrap_or_default();
+        Some(Error::Unconfirmed { nodes, retry_after })
+    }
+
+    /// Acts as they are applied here, whichever node committed them, for those who want to be told.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Revocation>> {
-        self.acts.subscribe()
+        self.applier.subscribe()
     }
 
     fn seal(&self, kind: TokenKind, claims: &Claims) -> SealedToken {

@@ -11,6 +11,7 @@ use crate::domain::ids::UserId;
 use crate::domain::secret::Secret;
 use crate::domain::time::{Timestamp, unix};
 use crate::domain::user::{Actor, Group, GroupSet};
+use crate::store::changes::Change;
 use crate::store::{Tx, pairing, users};
 
 pub use crate::store::pairing::Pairing;
@@ -23,10 +24,11 @@ pub const API_VERSION: u32 = 1;
 const SEEN_PRECISION_SECONDS: i64 = 60;
 
 /// The pairing of now, and how often it has changed, so that what was read before a change never replaces it.
-pub(super) struct Current(RwLock<(u64, Option<Arc<Pairing>>)>);
+pub struct Current(RwLock<(u64, Option<Arc<Pairing>>)>);
 
 impl Current {
-    pub(super) fn new(pairing: Option<Pairing>) -> Self {
+    /// From what was read.
+    pub fn new(pairing: Option<Pairing>) -> Self {
         Self(RwLock::new((0, pairing.map(Arc::new))))
     }
 
@@ -39,7 +41,8 @@ impl Current {
         current.1.as_ref().is_some_and(|pairing| pairing.credential.matches(key))
     }
 
-    fn set(&self, pairing: Option<Arc<Pairing>>) {
+    /// Puts this one in force.
+    pub fn set(&self, pairing: Option<Arc<Pairing>>) {
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *current = (current.0 + 1, pairing);
     }
@@ -111,23 +114,22 @@ impl Service {
         let odoo_url = checked_url(odoo_url)?;
         let credential = Secret::generate(self.entropy.as_ref(), "", 20);
         let (hash, now, service) = (credential.hash(), self.now(), self.clone());
-        self.store
-            .write(move |tx| {
-                let before = pairing::find(tx.connection)?;
-                let new = Pairing {
-                    odoo_url,
-                    credential: hash,
-                    database_uuid: None,
-                    previous_database_uuid: before.and_then(|old| old.database_uuid.or(old.previous_database_uuid)),
-                    last_seen_at: None,
-                    module_version: None,
-                    last_sync_at: None,
-                    created_at: now,
-                };
-                pairing::replace(tx.connection, &new)?;
-                service.pairing_changed_in(tx)
-            })
-            .await?;
+        self.write(move |tx| {
+            let before = pairing::find(tx.connection)?;
+            let new = Pairing {
+                odoo_url,
+                credential: hash,
+                database_uuid: None,
+                previous_database_uuid: before.and_then(|old| old.database_uuid.or(old.previous_database_uuid)),
+                last_seen_at: None,
+                module_version: None,
+                last_sync_at: None,
+                created_at: now,
+            };
+            pairing::replace(tx.connection, &new)?;
+            service.pairing_changed_in(tx)
+        })
+        .await?;
         tracing::info!("paired with an Odoo");
         Ok(credential)
     }
@@ -136,7 +138,6 @@ impl Service {
     pub async fn unpair(&self) -> Result<bool, Error> {
         let service = self.clone();
         let ended: Result<bool, Error> = self
-            .store
             .write(move |tx| {
                 let there_was = pairing::delete(tx.connection)?;
                 service.forget_synced_in(tx)?;
@@ -154,16 +155,13 @@ impl Service {
     /// Nobody has come from Odoo yet: the next one who comes with a number may be another person.
     fn forget_synced_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         pairing::forget_synced(tx.connection)?;
-        let live = Arc::clone(&self.live);
-        tx.after_commit(move || live.forget_users());
-        Ok(())
+        Ok(tx.announce(Change::Users)?)
     }
 
     /// Puts the pairing as it stands in this transaction into memory after the commit.
     pub(super) fn pairing_changed_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let (now, current) = (pairing::find(tx.connection)?.map(Arc::new), Arc::clone(&self.pairing));
-        tx.after_commit(move || current.set(now));
-        Ok(())
+        let now = pairing::find(tx.connection)?.map(Arc::new);
+        Ok(tx.announce(Change::Pairing(now))?)
     }
 
     /// Notes that Odoo has called, at most once a minute unless the module's version changes.
@@ -177,14 +175,13 @@ impl Service {
             return Ok(());
         }
         let (version, service) = (module_version.map(str::to_owned), self.clone());
-        self.store
-            .write(move |tx| {
-                let Some(found) = pairing::find(tx.connection)? else { return Ok(()) };
-                let version = version.or(found.module_version);
-                pairing::set_seen(tx.connection, version.as_deref(), now)?;
-                service.pairing_changed_in(tx)
-            })
-            .await
+        self.write(move |tx| {
+            let Some(found) = pairing::find(tx.connection)? else { return Ok(()) };
+            let version = version.or(found.module_version);
+            pairing::set_seen(tx.connection, version.as_deref(), now)?;
+            service.pairing_changed_in(tx)
+        })
+        .await
     }
 
     /// Who acts when Odoo says that this user does; `None`: he has not come from there yet. Whoever has his number here is
@@ -214,28 +211,24 @@ impl Service {
             return Err(Error::invalid("database_uuid", "database_uuid is Odoo's system parameter database.uuid"));
         }
         let (uuid, service) = (database_uuid.to_owned(), self.clone());
-        self.store
-            .write(move |tx| {
-                let found = pairing::find(tx.connection)?.ok_or_else(not_paired)?;
-                match &found.database_uuid {
-                    Some(bound) if *bound != uuid => return Err(another_database()),
-                    Some(_) => {}
-                    None => {
-                        if found.previous_database_uuid.as_ref() != Some(&uuid) {
-                            service.forget_synced_in(tx)?;
-                        }
-                        pairing::set_database(tx.connection, &uuid)?;
-                        tracing::info!(
-                            database_uuid = uuid,
-                            "the pairing is bound to the Odoo database that called first"
-                        );
-                        service.pairing_changed_in(tx)?;
+        self.write(move |tx| {
+            let found = pairing::find(tx.connection)?.ok_or_else(not_paired)?;
+            match &found.database_uuid {
+                Some(bound) if *bound != uuid => return Err(another_database()),
+                Some(_) => {}
+                None => {
+                    if found.previous_database_uuid.as_ref() != Some(&uuid) {
+                        service.forget_synced_in(tx)?;
                     }
+                    pairing::set_database(tx.connection, &uuid)?;
+                    tracing::info!(database_uuid = uuid, "the pairing is bound to the Odoo database that called first");
+                    service.pairing_changed_in(tx)?;
                 }
-                let users = users::count(tx.connection)? - i64::from(users::find(tx.connection, SUPERUSER)?.is_some());
-                Ok(Checked { odoo_url: found.odoo_url, users, last_sync_at: found.last_sync_at })
-            })
-            .await
+            }
+            let users = users::count(tx.connection)? - i64::from(users::find(tx.connection, SUPERUSER)?.is_some());
+            Ok(Checked { odoo_url: found.odoo_url, users, last_sync_at: found.last_sync_at })
+        })
+        .await
     }
 }
 

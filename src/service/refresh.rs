@@ -35,7 +35,7 @@ impl Service {
         }
         let application = Arc::clone(application);
         let service = self.clone();
-        let outcome = self.store.write(move |tx| service.refresh_in(tx, &application, &claims, scope, address)).await?;
+        let outcome = self.write(move |tx| service.refresh_in(tx, &application, &claims, scope, address)).await?;
         outcome.ok_or(GrantError::InvalidGrant("the refresh token was exchanged already; the authorization is revoked"))
     }
 

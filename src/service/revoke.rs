@@ -12,6 +12,7 @@ use crate::domain::selection::Selection;
 use crate::domain::time::{Timestamp, unix};
 use crate::limits;
 use crate::store::authorizations::{self, Owner};
+use crate::store::changes::Change;
 use crate::store::revocations::{self, NewRevocation};
 use crate::store::{StoreError, Tx, tickets};
 
@@ -53,7 +54,9 @@ impl Service {
         let set = self.resolve(&context.actor, &selection).await?;
         let service = self.clone();
         let context = context.clone();
-        self.store.write(move |tx| service.revoke_in(tx, &context, &selection, set, &options)).await
+        let work = move |tx: &mut Tx<'_>| service.revoke_in(tx, &context, &selection, set, &options);
+        let (receipt, settlement) = self.write_settled(work).await?;
+        Ok(receipt.settled(&settlement))
     }
 
     /// The same inside a transaction that does more: disabling a user, changing a password.
@@ -79,8 +82,17 @@ impl Service {
             ));
         }
         if set.is_empty() {
+            tx.rely();
             let (sequence, _) = revocations::feed(tx.connection)?;
-            return Ok(Receipt { revocation: None, sequence, requested: 0, revoked: 0, already_revoked: 0, nodes: 1 });
+            return Ok(Receipt {
+                revocation: None,
+                sequence,
+                requested: 0,
+                revoked: 0,
+                already_revoked: 0,
+                nodes: 1,
+                unconfirmed: Vec::new(),
+            });
         }
         if let Some(receipt) = self.said_before(tx, context, &set, &live)? {
             return Ok(receipt);
@@ -115,21 +127,19 @@ impl Service {
             revoked: live.len(),
             already_revoked: already.len(),
             nodes: 1,
+            unconfirmed: Vec::new(),
         };
-        self.publish(
-            tx,
-            Revocation {
-                id,
-                sequence,
-                kind: Kind::Revoke,
-                undoes: None,
-                act,
-                requested: set.len(),
-                authorizations: live,
-                already_revoked: already,
-                hides: options.hide,
-            },
-        );
+        tx.announce(Change::Revocation(Arc::new(Revocation {
+            id,
+            sequence,
+            kind: Kind::Revoke,
+            undoes: None,
+            act,
+            requested: set.len(),
+            authorizations: live,
+            already_revoked: already,
+            hides: options.hide,
+        })))?;
         Ok(receipt)
     }
 
@@ -147,9 +157,18 @@ impl Service {
         };
         let (aims, newest) = revocations::list_aims_of(tx.connection, user, self.now() - limits::UNDO_WINDOW)?;
         let Some(newest) = newest.filter(|_| set.is_subset(&aims)) else { return Ok(None) };
+        tx.rely();
         let (requested, already_revoked) = (set.len(), set.len());
         let (revocation, sequence) = (Some(newest.id), newest.sequence);
-        Ok(Some(Receipt { revocation, sequence, requested, revoked: 0, already_revoked, nodes: 1 }))
+        Ok(Some(Receipt {
+            revocation,
+            sequence,
+            requested,
+            revoked: 0,
+            already_revoked,
+            nodes: 1,
+            unconfirmed: Vec::new(),
+        }))
     }
 
     /// Says what [`Self::revoke`] would do, and gives the digest by which it can be held to it.
@@ -190,7 +209,8 @@ impl Service {
         }
         let service = self.clone();
         let context = context.clone();
-        self.store.write(move |tx| service.undo_in(tx, &context, id, reason)).await
+        let (receipt, settlement) = self.write_settled(move |tx| service.undo_in(tx, &context, id, reason)).await?;
+        Ok(receipt.settled(&settlement))
     }
 
     fn undo_in(
@@ -255,43 +275,20 @@ impl Service {
             revoked: restored.len(),
             already_revoked: kept.len(),
             nodes: 1,
+            unconfirmed: Vec::new(),
         };
-        self.publish(
-            tx,
-            Revocation {
-                id,
-                sequence,
-                kind: Kind::Undo,
-                undoes: new.undoes,
-                act,
-                requested,
-                authorizations: restored,
-                already_revoked: kept,
-                hides: false,
-            },
-        );
+        tx.announce(Change::Revocation(Arc::new(Revocation {
+            id,
+            sequence,
+            kind: Kind::Undo,
+            undoes: new.undoes,
+            act,
+            requested,
+            authorizations: restored,
+            already_revoked: kept,
+            hides: false,
+        })))?;
         Ok(receipt)
-    }
-
-    /// After the commit: the live state, then those who listen, then the columns.
-    fn publish(&self, tx: &mut Tx<'_>, act: Revocation) {
-        let service = self.clone();
-        tx.after_commit(move || {
-            service.live.apply(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
-            tracing::info!(
-                revocation = act.id.0,
-                sequence = act.sequence,
-                kind = act.kind.as_str(),
-                actor = act.act.login,
-                channel = act.act.channel.as_str(),
-                requested = act.requested,
-                changed = act.authorizations.len(),
-                "revocation committed"
-            );
-            // Nobody listening is no error.
-            let _ = service.acts.send(Arc::new(act));
-            service.fill.notify_one();
-        });
     }
 
     /// The set that a selection names, as far as this actor may.
@@ -440,19 +437,19 @@ impl Service {
         let ids: Vec<u32> = act.authorizations.iter().collect();
         for batch in ids.chunks(limits::FILL_BATCH) {
             let (act, batch) = (Arc::clone(&act), batch.to_vec());
-            self.store.write(move |tx| revocations::fill(tx.connection, &act, &batch)).await?;
+            self.write(move |tx| Ok::<_, Error>(revocations::fill(tx.connection, &act, &batch)?)).await?;
         }
         if act.hides {
             let hidden: Vec<i64> = act.already_revoked.iter().map(i64::from).collect();
             for batch in hidden.chunks(limits::FILL_BATCH) {
                 let batch = batch.to_vec();
-                self.store.write(move |tx| revocations::hide(tx.connection, &batch)).await?;
+                self.write(move |tx| Ok::<_, Error>(revocations::hide(tx.connection, &batch)?)).await?;
             }
         }
         if let (Kind::Undo, false) = (act.kind, act.already_revoked.is_empty()) {
             self.reassign_kept(&act).await?;
         }
-        self.store.write(move |tx| revocations::set_filled(tx.connection, sequence)).await?;
+        self.write(move |tx| Ok::<_, Error>(revocations::set_filled(tx.connection, sequence)?)).await?;
         self.filled.send_replace(sequence);
         Ok(true)
     }
@@ -461,29 +458,28 @@ impl Service {
     async fn reassign_kept(&self, undo: &Arc<Revocation>) -> Result<(), Error> {
         let Some(undone) = undo.undoes else { return Ok(()) };
         let undo = Arc::clone(undo);
-        self.store
-            .write(move |tx| {
-                let Some(first) = revocations::find(tx.connection, undone)? else { return Ok(()) };
-                let mut left = undo.already_revoked.clone();
-                // The act that was taken back may itself have inherited from one before it.
-                let oldest = if first.already_revoked.is_empty() { first.sequence } else { 0 };
-                let mut heirs = Vec::new();
-                revocations::for_each_standing_overlap(tx.connection, oldest, |other| {
-                    let own = &other.already_revoked & &left;
-                    if !own.is_empty() {
-                        left -= &own;
-                        heirs.push((other.id, other.act.at, own));
-                    }
-                })?;
-                for (id, at, own) in heirs {
-                    let own: Vec<u32> = own.iter().collect();
-                    for batch in own.chunks(limits::FILL_BATCH) {
-                        revocations::reassign(tx.connection, id, at, batch)?;
-                    }
+        self.write(move |tx| {
+            let Some(first) = revocations::find(tx.connection, undone)? else { return Ok(()) };
+            let mut left = undo.already_revoked.clone();
+            // The act that was taken back may itself have inherited from one before it.
+            let oldest = if first.already_revoked.is_empty() { first.sequence } else { 0 };
+            let mut heirs = Vec::new();
+            revocations::for_each_standing_overlap(tx.connection, oldest, |other| {
+                let own = &other.already_revoked & &left;
+                if !own.is_empty() {
+                    left -= &own;
+                    heirs.push((other.id, other.act.at, own));
                 }
-                Ok::<(), StoreError>(())
-            })
-            .await?;
+            })?;
+            for (id, at, own) in heirs {
+                let own: Vec<u32> = own.iter().collect();
+                for batch in own.chunks(limits::FILL_BATCH) {
+                    revocations::reassign(tx.connection, id, at, batch)?;
+                }
+            }
+            Ok::<(), Error>(())
+        })
+        .await?;
         Ok(())
     }
 

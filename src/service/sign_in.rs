@@ -13,6 +13,7 @@ use crate::domain::secret::{Secret, SecretHash};
 use crate::domain::time::{Timestamp, unix};
 use crate::domain::user::Actor;
 use crate::limits;
+use crate::store::changes::Change;
 use crate::store::devices::Seen;
 use crate::store::users::User;
 use crate::store::{StoreError, Tx, devices, sessions, users};
@@ -218,15 +219,14 @@ impl Service {
         let hash = key.hash();
         let now = self.now();
         let (name, scope) = (name.to_owned(), scope.map(str::to_owned));
-        self.store
-            .write(move |tx| {
-                if !users::find(tx.connection, user)?.is_some_and(|user| user.may_act()) {
-                    return Err(Error::Unauthenticated);
-                }
-                sessions::insert_api_key(tx.connection, user, &name, scope.as_deref(), &hash, expiration, now)?;
-                Ok(())
-            })
-            .await?;
+        self.write(move |tx| {
+            if !users::find(tx.connection, user)?.is_some_and(|user| user.may_act()) {
+                return Err(Error::Unauthenticated);
+            }
+            sessions::insert_api_key(tx.connection, user, &name, scope.as_deref(), &hash, expiration, now)?;
+            Ok(())
+        })
+        .await?;
         tracing::info!(user = user.0, "API key made");
         Ok(key)
     }
@@ -241,19 +241,18 @@ impl Service {
     /// Removes API keys: one's own, or any by an administrator.
     pub async fn remove_api_keys(&self, context: &Context, ids: Vec<i64>) -> Result<(), Error> {
         let actor = context.actor.clone();
-        self.store
-            .write(move |tx| {
-                let owners = sessions::list_api_key_owners(tx.connection, &ids)?;
-                let own = |(_, owner): &(i64, i64)| actor.user == Some(UserId(*owner));
-                if !actor.is_system() && !owners.iter().all(own) {
-                    return Err(Error::Forbidden(
-                        "You can not remove API keys unless they're yours or you are a system user".to_owned(),
-                    ));
-                }
-                sessions::delete_api_keys(tx.connection, &ids)?;
-                Ok(())
-            })
-            .await
+        self.write(move |tx| {
+            let owners = sessions::list_api_key_owners(tx.connection, &ids)?;
+            let own = |(_, owner): &(i64, i64)| actor.user == Some(UserId(*owner));
+            if !actor.is_system() && !owners.iter().all(own) {
+                return Err(Error::Forbidden(
+                    "You can not remove API keys unless they're yours or you are a system user".to_owned(),
+                ));
+            }
+            sessions::delete_api_keys(tx.connection, &ids)?;
+            Ok(())
+        })
+        .await
     }
 
     /// Signs a user in: a session, whose id is given this once.
@@ -264,7 +263,7 @@ impl Service {
         let sid = Secret::generate(self.entropy.as_ref(), "", 42);
         let hash = sid.hash();
         let now = self.now();
-        self.store.write(move |tx| open_session_in(tx, &signed_in, &hash, device, now)).await?;
+        self.write(move |tx| open_session_in(tx, &signed_in, &hash, device, now)).await?;
         Ok(sid)
     }
 
@@ -285,13 +284,12 @@ impl Service {
         let (cookie_hash, fresh) = self.device_cookie(cookie);
         let now = self.now();
         let service = self.clone();
-        self.store
-            .write(move |tx| {
-                // A failure undoes what came before it.
-                let device = service.note_device_in(tx, signed_in.user.id, &cookie_hash, &description, address)?;
-                open_session_in(tx, &signed_in, &hash, Some(device), now)
-            })
-            .await?;
+        self.write(move |tx| {
+            // A failure undoes what came before it.
+            let device = service.note_device_in(tx, signed_in.user.id, &cookie_hash, &description, address)?;
+            open_session_in(tx, &signed_in, &hash, Some(device), now)
+        })
+        .await?;
         Ok((sid, fresh))
     }
 
@@ -317,7 +315,7 @@ impl Service {
         }
         if unix(now) - unix(row.last_activity) >= 60 {
             let id = row.id;
-            self.store.write(move |tx| sessions::touch(tx.connection, id, now)).await?;
+            self.write(move |tx| Ok::<_, Error>(sessions::touch(tx.connection, id, now)?)).await?;
         }
         Ok(Some(Session { id: row.id, user, device, identity_checked_at: row.identity_checked_at }))
     }
@@ -325,7 +323,7 @@ impl Service {
     /// Ends a session; says whether there was one.
     pub async fn close_session(&self, sid: &str) -> Result<bool, Error> {
         let hash = SecretHash::of(sid);
-        Ok(self.store.write(move |tx| sessions::delete(tx.connection, &hash)).await?)
+        self.write(move |tx| Ok(sessions::delete(tx.connection, &hash)?)).await
     }
 
     /// Proves anew who is behind a session. Good for [`limits::IDENTITY_CHECK`].
@@ -343,16 +341,11 @@ impl Service {
             return Ok(false);
         };
         let (id, now) = (session.id, self.now());
-        self.store
-            .write(move |tx| {
-                signed_in.check_in(tx)?;
-                if sessions::set_identity_checked(tx.connection, id, now)? {
-                    Ok(true)
-                } else {
-                    Err(Error::Unauthenticated)
-                }
-            })
-            .await
+        self.write(move |tx| {
+            signed_in.check_in(tx)?;
+            if sessions::set_identity_checked(tx.connection, id, now)? { Ok(true) } else { Err(Error::Unauthenticated) }
+        })
+        .await
     }
 
     /// Notes where a user signed in from. Gives the device, and a cookie for it if it had none that is of the right form.
@@ -365,8 +358,9 @@ impl Service {
     ) -> Result<(DeviceId, Option<Secret>), Error> {
         let (hash, fresh) = self.device_cookie(cookie);
         let service = self.clone();
-        let noted = self.store.write(move |tx| service.note_device_in(tx, user, &hash, &description, address)).await;
-        Ok((noted?, fresh))
+        let work =
+            move |tx: &mut Tx<'_>| Ok::<_, Error>(service.note_device_in(tx, user, &hash, &description, address)?);
+        Ok((self.write(work).await?, fresh))
     }
 
     /// What is stored of a device's cookie, and a new one if it has none that is of the right form.
@@ -396,10 +390,12 @@ impl Service {
             device_type: if description.mobile { "mobile" } else { "computer" },
             address: address.map(|address| address.to_string()),
         };
+        let was_revoked = devices::find_revoked_by_cookie(tx.connection, user, cookie)? == Some(true);
         let id = devices::upsert(tx.connection, &seen, self.now())?;
         // Signing in anew lifts the device's revocation; what was revoked of it stays so.
-        let live = Arc::clone(&self.live);
-        tx.after_commit(move || live.forget_device(id));
+        if was_revoked {
+            tx.announce(Change::Device(id))?;
+        }
         Ok(id)
     }
 
@@ -448,14 +444,13 @@ impl Service {
         let hash = self.passwords.hash(&self.entropy, new).await?;
         let context = Context { channel: Channel::PasswordChange, ..context.clone() };
         let service = self.clone();
-        self.store
-            .write(move |tx| {
-                if let Some(signed_in) = signed_in {
-                    signed_in.check_in(tx)?;
-                }
-                service.set_password_in(tx, &context, user, Some(&hash)).map(|_| ())
-            })
-            .await
+        self.write(move |tx| {
+            if let Some(signed_in) = signed_in {
+                signed_in.check_in(tx)?;
+            }
+            service.set_password_in(tx, &context, user, Some(&hash)).map(|_| ())
+        })
+        .await
     }
 }
 

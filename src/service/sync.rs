@@ -58,16 +58,15 @@ impl Service {
             return Ok(Synced::default());
         }
         let (service, context, now) = (self.clone(), context.clone(), self.now());
-        self.store
-            .write(move |tx| {
-                let mut synced = Synced::default();
-                for user in &users {
-                    service.sync_user_in(tx, &context, user, as_of, now, &mut synced)?;
-                }
-                Ok::<_, Error>(synced)
-            })
-            .await
-            .inspect(log)
+        self.write(move |tx| {
+            let mut synced = Synced::default();
+            for user in &users {
+                service.sync_user_in(tx, &context, user, as_of, now, &mut synced)?;
+            }
+            Ok::<_, Error>(synced)
+        })
+        .await
+        .inspect(log)
     }
 
     fn sync_user_in(
@@ -92,7 +91,7 @@ impl Service {
         if found.as_ref().is_none_or(|own| own.login != user.login) {
             synced.revoked += self.make_room_in(tx, context, user)?;
         }
-        self.user_changed_in(tx, user.id);
+        self.user_changed_in(tx, user.id)?;
         let Some(own) = found else {
             pairing::insert_user(tx.connection, user, as_of, now)?;
             synced.created += 1;
@@ -131,7 +130,7 @@ impl Service {
         }
         users::set_login(tx.connection, holder, &until_then)?;
         sessions::delete_of(tx.connection, holder)?;
-        self.user_changed_in(tx, holder);
+        self.user_changed_in(tx, holder)?;
         Ok(0)
     }
 
@@ -164,18 +163,17 @@ impl Service {
                 }
                 service.delete_user_in(tx, &context, id).map(Some)
             };
-            if let Some(revoked) = self.store.write(delete).await? {
+            if let Some(revoked) = self.write(delete).await? {
                 synced.revoked += revoked;
                 synced.deleted += 1;
             }
         }
         let (service, now) = (self.clone(), self.now());
-        self.store
-            .write(move |tx| {
-                pairing::set_synced(tx.connection, now)?;
-                service.pairing_changed_in(tx)
-            })
-            .await?;
+        self.write(move |tx| {
+            pairing::set_synced(tx.connection, now)?;
+            service.pairing_changed_in(tx)
+        })
+        .await?;
         log(&synced);
         Ok(synced)
     }

@@ -90,29 +90,28 @@ impl Service {
         check_from_odoo(context)?;
         let ticket = Secret::generate(self.entropy.as_ref(), "ortk_", 32);
         let (hash, expires_at) = (ticket.hash(), self.now() + limits::TICKET_LIFETIME);
-        self.store
-            .write(move |tx| {
-                pairing::find(tx.connection)?.ok_or_else(not_paired)?;
-                let found = crate::store::users::find(tx.connection, user)?;
-                if user == SUPERUSER || !found.is_some_and(|user| user.from_odoo && user.may_act()) {
-                    return Err(Error::Unauthenticated);
-                }
-                let (purpose, application, query) = match brought.what {
-                    What::Consent(request) => (Purpose::Consent, Some(request.application.id), request.query()),
-                    What::SignIn(path) => (Purpose::SignIn, None, path),
-                };
-                let new = NewTicket {
-                    hash: &hash,
-                    user,
-                    application,
-                    purpose,
-                    query: &query,
-                    browser: &brought.browser,
-                    expires_at,
-                };
-                Ok(tickets::insert(tx.connection, &new)?)
-            })
-            .await?;
+        self.write(move |tx| {
+            pairing::find(tx.connection)?.ok_or_else(not_paired)?;
+            let found = crate::store::users::find(tx.connection, user)?;
+            if user == SUPERUSER || !found.is_some_and(|user| user.from_odoo && user.may_act()) {
+                return Err(Error::Unauthenticated);
+            }
+            let (purpose, application, query) = match brought.what {
+                What::Consent(request) => (Purpose::Consent, Some(request.application.id), request.query()),
+                What::SignIn(path) => (Purpose::SignIn, None, path),
+            };
+            let new = NewTicket {
+                hash: &hash,
+                user,
+                application,
+                purpose,
+                query: &query,
+                browser: &brought.browser,
+                expires_at,
+            };
+            Ok(tickets::insert(tx.connection, &new)?)
+        })
+        .await?;
         Ok(ticket)
     }
 
@@ -139,14 +138,13 @@ impl Service {
         browser: Browser,
     ) -> Result<(Secret, Option<Secret>), GrantError> {
         let service = self.clone();
-        self.store
-            .write(move |tx| {
-                service.take_in(tx, &ticket, Purpose::Consent)?;
-                let (device, fresh) = service.device_in(tx, ticket.user, &browser)?;
-                let consent = Consent { device: Some(device), session: None, ..consent };
-                Ok((service.consent_in(tx, ticket.user, &consent)?, fresh))
-            })
-            .await
+        self.write(move |tx| {
+            service.take_in(tx, &ticket, Purpose::Consent)?;
+            let (device, fresh) = service.device_in(tx, ticket.user, &browser)?;
+            let consent = Consent { device: Some(device), session: None, ..consent };
+            Ok((service.consent_in(tx, ticket.user, &consent)?, fresh))
+        })
+        .await
     }
 
     /// Takes a ticket and signs its user in. Gives the session's id, and a cookie for the device if it is new.
@@ -158,7 +156,6 @@ impl Service {
         let sid = Secret::generate(self.entropy.as_ref(), "", 42);
         let (hash, now, service) = (sid.hash(), self.now(), self.clone());
         let fresh = self
-            .store
             .write(move |tx| {
                 service.take_in(tx, &ticket, Purpose::SignIn)?;
                 let (device, fresh) = service.device_in(tx, ticket.user, &browser)?;

@@ -8,7 +8,8 @@ use super::{Context, Error, Service};
 use crate::domain::ids::UserId;
 use crate::domain::revocation::{Channel, Receipt};
 use crate::domain::selection::Selection;
-use crate::store::{Tx, authorizations, sessions, users};
+use crate::store::changes::Change;
+use crate::store::{StoreError, Tx, authorizations, sessions, users};
 
 impl Service {
     /// Whether users are kept here, and not by the Odoo that the service is paired with.
@@ -39,7 +40,7 @@ impl Service {
         let options =
             RevokeOptions { reason_user: Some("the password was changed".to_owned()), ..RevokeOptions::default() };
         let receipt = self.revoke_all_of_in(tx, context, user, &options)?;
-        self.user_changed_in(tx, user);
+        self.user_changed_in(tx, user)?;
         Ok(receipt)
     }
 
@@ -54,9 +55,9 @@ impl Service {
         let options =
             RevokeOptions { reason_user: Some("the user was deleted".to_owned()), ..RevokeOptions::default() };
         let receipt = self.revoke_all_of_in(tx, &context, user, &options)?;
-        self.user_changed_in(tx, user);
+        self.user_changed_in(tx, user)?;
         // Those that acted for him act for nobody now.
-        self.applications_changed_in(tx);
+        self.applications_changed_in(tx)?;
         Ok(receipt)
     }
 
@@ -76,14 +77,12 @@ impl Service {
     }
 
     /// After the commit the next check reads the user anew.
-    pub(crate) fn user_changed_in(&self, tx: &mut Tx<'_>, user: UserId) {
-        let live = std::sync::Arc::clone(&self.live);
-        tx.after_commit(move || live.forget_user(user));
+    pub(crate) fn user_changed_in(&self, tx: &mut Tx<'_>, user: UserId) -> Result<(), StoreError> {
+        tx.announce(Change::User(user))
     }
 
     /// After the commit the next check reads applications and model schemes anew.
-    pub(crate) fn applications_changed_in(&self, tx: &mut Tx<'_>) {
-        let live = std::sync::Arc::clone(&self.live);
-        tx.after_commit(move || live.forget_applications());
+    pub(crate) fn applications_changed_in(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.announce(Change::Applications)
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod applications;
 pub mod authorizations;
+pub mod changes;
 pub mod codes;
 pub mod connection;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod devices;
 pub mod dialect;
 pub mod error;
 pub mod group;
+pub mod hooks;
 pub mod inspect;
 pub mod pairing;
 pub mod read;
@@ -25,7 +27,7 @@ pub mod tickets;
 pub mod users;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -35,6 +37,7 @@ use crate::limits;
 
 pub use connection::{Connection, DatabaseUrl, Server};
 pub use error::{Constraint, StoreError};
+use hooks::{Hooks, Written};
 pub use writer::Tx;
 
 /// The migrations of SQLite, in order.
@@ -46,6 +49,7 @@ pub struct Store {
     readers: Pool<ConnectionManager<Connection>>,
     permits: Arc<Semaphore>,
     writer: writer::Writer,
+    hooks: Arc<OnceLock<Arc<dyn Hooks>>>,
 }
 
 impl Store {
@@ -56,11 +60,18 @@ impl Store {
         connection
             .run_pending_migrations(SQLITE_MIGRATIONS)
             .map_err(|error| StoreError::Backend(format!("migration: {error}")))?;
+        let hooks = Arc::new(OnceLock::new());
         Ok(Self {
             readers: url.reader_pool(limits::READERS)?,
             permits: Arc::new(Semaphore::new(limits::READERS as usize)),
-            writer: writer::Writer::start(url.clone(), connection),
+            writer: writer::Writer::start(url.clone(), connection, Arc::clone(&hooks)),
+            hooks,
         })
+    }
+
+    /// Lets the writer tell of its commits; to be called once.
+    pub fn set_hooks(&self, hooks: Arc<dyn Hooks>) {
+        assert!(self.hooks.set(hooks).is_ok(), "a store serves one service");
     }
 
     /// Runs `work` in a snapshot of the database.
@@ -85,7 +96,21 @@ impl Store {
 
     /// Runs `work` in a write transaction. It is committed when this returns `Ok`; when it returns `Err` nothing of it is.
     /// Others' work may share the commit but sees none of a failed one.
+    ///
+    /// Does not wait for the other nodes: services call [`crate::service::Service::write`], which does.
     pub async fn write<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        Ok(self.write_noted(work).await?.value)
+    }
+
+    /// As [`Self::write`], with what is then to be waited for.
+    pub async fn write_noted<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<Written<T>, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,

@@ -294,6 +294,13 @@ class OrestRevokeWizard(models.TransientModel):
             told = _("No authorization was live any more; nothing had to be revoked.")
         if already and revoked:
             told += " " + _("Revoked before: %s.", self._number(already))
+        nodes = receipt.get("unconfirmed")
+        if nodes:
+            told += " " + _(
+                "Not confirmed everywhere yet: until %(until)s UTC %(nodes)s may still accept the tokens.",
+                until=max(node["until"] for node in nodes),
+                nodes=", ".join(node["node"] for node in nodes),
+            )
         return told
 
     def _notification(self):

@@ -4,12 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::writing::{ids, one_id, revoke_ids};
 use crate::domain::ids::{ApplicationId, RevocationId, UserId};
-use crate::domain::revocation::{Channel, Digest, Preview, Receipt};
+use crate::domain::revocation::{Channel, Digest, Preview, Receipt, Unconfirmed};
 use crate::domain::selection::Selection;
+use crate::domain::time::Timestamp;
 use crate::domain::user::Group;
 use crate::limits;
 use crate::orm::call::{Answer, Arguments, Caller, Env, Handler, Method, Orm, Param};
-use crate::orm::error::{Exception, OdooError};
+use crate::orm::error::{Exception, OdooError, sentence};
 use crate::orm::field::Model;
 use crate::orm::models::authorization::AUTHORIZATION;
 use crate::orm::python;
@@ -19,6 +20,7 @@ use crate::service::Error;
 use crate::service::records::{ActionName, BuiltIn, ServerAction};
 use crate::service::revoke::RevokeOptions;
 
+const DATETIME: &str = "%Y-%m-%d %H:%M:%S";
 const AUTHORIZATIONS: &[&str] = &["orest.authorization"];
 const USERS: &[&str] = &["res.users"];
 const APPLICATIONS: &[&str] = &["orest.application"];
@@ -165,6 +167,7 @@ fn receipt_json(receipt: &Receipt) -> Value {
         "requested": receipt.requested,
         "revoked": receipt.revoked,
         "already_revoked": receipt.already_revoked,
+        "unconfirmed": unconfirmed_json(&receipt.unconfirmed),
     })
 }
 
@@ -176,7 +179,25 @@ fn receipts_json(receipts: &[Receipt]) -> Value {
         "requested": sum(|receipt| receipt.requested),
         "revoked": sum(|receipt| receipt.revoked),
         "already_revoked": sum(|receipt| receipt.already_revoked),
+        // They were committed together.
+        "unconfirmed": unconfirmed_json(receipts.first().map_or(&[], |receipt| &receipt.unconfirmed)),
     })
+}
+
+/// The nodes that may still accept what was revoked, and by when each must have stopped.
+fn unconfirmed_json(nodes: &[Unconfirmed]) -> Value {
+    nodes.iter().map(|own| json!({"node": own.node, "until": own.until.format(DATETIME).to_string()})).collect()
+}
+
+/// The inverse of [`unconfirmed_json`], of a receipt.
+fn unconfirmed(receipt: &Value) -> Vec<Unconfirmed> {
+    let nodes = receipt.get("unconfirmed").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let read = |own: &Value| {
+        let until = own.get("until").and_then(Value::as_str)?;
+        let until = Timestamp::parse_from_str(until, DATETIME).ok()?;
+        Some(Unconfirmed { node: own.get("node").and_then(Value::as_str)?.to_owned(), until })
+    };
+    nodes.iter().filter_map(read).collect()
 }
 
 fn revoke_tokens<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments) -> Answer<'a> {
@@ -495,14 +516,20 @@ impl Orm {
         let mut runner = caller.clone();
         runner.context.channel = Channel::ServerAction;
         let done = self.call_kw(&runner, built_in.model.name, built_in.method, vec![named], kwargs).await?;
+        let mut message = message(&done, count);
+        let unconfirmed = unconfirmed(&done);
+        if !unconfirmed.is_empty() {
+            message.push(' ');
+            message.push_str(&sentence(&Unconfirmed::explain(&unconfirmed)));
+        }
         Ok(json!({
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
                 "title": action.name,
-                "message": message(&done, count),
-                "type": "success",
-                "sticky": false,
+                "message": message,
+                "type": if unconfirmed.is_empty() { "success" } else { "warning" },
+                "sticky": !unconfirmed.is_empty(),
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }))

@@ -78,32 +78,29 @@ impl Service {
     /// Makes the shipped server actions that are not there. To be called at each start.
     pub async fn ensure_shipped_actions(&self) -> Result<(), Error> {
         let now = self.now();
-        self.store
-            .write(move |tx| {
-                for (xml_id, name, method, groups) in SHIPPED {
-                    if records::find_by_text(tx.connection, "ir_act_server", "xml_id", xml_id)?.is_some() {
-                        continue;
-                    }
-                    let built_in = BUILT_IN
-                        .iter()
-                        .find(|built_in| built_in.method == *method)
-                        .expect("what is shipped is built in");
-                    let text = |text: &str| SqlValue::Text(text.to_owned());
-                    let columns = [
-                        ("name", text(name)),
-                        ("xml_id", text(xml_id)),
-                        ("model_id", SqlValue::Integer(built_in.model.id)),
-                        ("code", text(built_in.code)),
-                        ("create_date", SqlValue::Timestamp(now)),
-                        ("write_date", SqlValue::Timestamp(now)),
-                    ];
-                    let id = records::insert(tx.connection, "ir_act_server", &columns)?;
-                    let groups = groups.iter().map(|group| group.id()).collect();
-                    records::replace_links(tx.connection, "ir_act_server_group_rel", "act_id", "gid", id, &groups)?;
+        self.write(move |tx| {
+            for (xml_id, name, method, groups) in SHIPPED {
+                if records::find_by_text(tx.connection, "ir_act_server", "xml_id", xml_id)?.is_some() {
+                    continue;
                 }
-                Ok(())
-            })
-            .await
+                let built_in =
+                    BUILT_IN.iter().find(|built_in| built_in.method == *method).expect("what is shipped is built in");
+                let text = |text: &str| SqlValue::Text(text.to_owned());
+                let columns = [
+                    ("name", text(name)),
+                    ("xml_id", text(xml_id)),
+                    ("model_id", SqlValue::Integer(built_in.model.id)),
+                    ("code", text(built_in.code)),
+                    ("create_date", SqlValue::Timestamp(now)),
+                    ("write_date", SqlValue::Timestamp(now)),
+                ];
+                let id = records::insert(tx.connection, "ir_act_server", &columns)?;
+                let groups = groups.iter().map(|group| group.id()).collect();
+                records::replace_links(tx.connection, "ir_act_server_group_rel", "act_id", "gid", id, &groups)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -1,7 +1,5 @@
 //! Acts on records that are more than a change of columns: disabling, ending sessions, revoking devices and codes, secrets.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::change::Change;
@@ -19,6 +17,7 @@ use crate::orm::rights::{Operation, check_model};
 use crate::service::revoke::RevokeOptions;
 use crate::service::{Context, Error};
 use crate::store::authorizations::{self, Owner};
+use crate::store::changes::Change as Announced;
 use crate::store::read::{self, ReadField};
 use crate::store::{applications, codes, devices, sessions, users};
 
@@ -32,7 +31,7 @@ impl Records {
     /// keys too.
     pub async fn disable_users(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
         check_reasons(&options)?;
-        self.change(move |change| {
+        self.act(move |change| {
             change.check_user_managing(&ids)?;
             change.check_users_are_ours_or_odoo_calls()?;
             change.check_not_self(&ids)?;
@@ -79,7 +78,7 @@ impl Records {
     /// oREST records. They may sign in anew.
     pub async fn revoke_sessions(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
         check_reasons(&options)?;
-        self.change(move |change| {
+        self.act(move |change| {
             check_model(change.actor(), USERS, Operation::Read)?;
             change.check_records(USERS, &ids, Operation::Read)?;
             let records = change.records;
@@ -96,7 +95,7 @@ impl Records {
     /// Revokes devices and what was let in from each, and ends the sessions that were opened there.
     pub async fn revoke_devices(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
         check_reasons(&options)?;
-        self.change(move |change| {
+        self.act(move |change| {
             check_model(change.actor(), DEVICE, Operation::Write)?;
             change.check_records(DEVICE, &ids, Operation::Write)?;
             devices::set_revoked(change.tx.connection, &ids, Some(change.now))?;
@@ -109,8 +108,7 @@ impl Records {
                 let set = found.into_iter().filter_map(|id| AuthorizationId(id).bit()).collect();
                 let service = &records.service;
                 receipts.push(service.revoke_in(change.tx, &context, &Selection::Device(id), set, &options)?);
-                let live = Arc::clone(&service.live);
-                change.tx.after_commit(move || live.forget_device(id));
+                change.tx.announce(Announced::Device(id))?;
             }
             Ok(receipts)
         })
@@ -141,7 +139,7 @@ impl Records {
             .change(move |change| {
                 change.check_application(&[id])?;
                 applications::set_secret(change.tx.connection, ApplicationId(id), Some(&hash))?;
-                change.records.service.applications_changed_in(change.tx);
+                change.records.service.applications_changed_in(change.tx)?;
                 let found = applications::find(change.tx.connection, ApplicationId(id))?;
                 found
                     .map(|application| application.client_id)
@@ -158,7 +156,7 @@ impl Records {
             for id in ids {
                 applications::set_secret(change.tx.connection, ApplicationId(id), None)?;
             }
-            change.records.service.applications_changed_in(change.tx);
+            change.records.service.applications_changed_in(change.tx)?;
             Ok(())
         })
         .await

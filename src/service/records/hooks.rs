@@ -50,8 +50,7 @@ impl Change<'_, '_> {
         match model.name {
             "res.users" => self.after_user(ids, values),
             "orest.application" | "orest.model.scheme" | "orest.model.configuration" => {
-                self.records.service.applications_changed_in(self.tx);
-                Ok(())
+                Ok(self.records.service.applications_changed_in(self.tx)?)
             }
             "ir.actions.server" => self.after_action(model, ids),
             _ => Ok(()),

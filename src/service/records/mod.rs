@@ -21,7 +21,7 @@ pub use actions::{ActionName, BUILT_IN, BuiltIn, ServerAction};
 use change::Change;
 
 use super::{Context, Error, Service};
-use crate::domain::revocation::Channel;
+use crate::domain::revocation::{Channel, Receipt};
 use crate::orm::convert::{FieldValue, Secret, Values};
 use crate::orm::error::OdooError;
 use crate::orm::field::Model;
@@ -155,7 +155,18 @@ impl Records {
         work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, RecordError> + Send + 'static,
     ) -> Result<T, RecordError> {
         let records = self.clone();
-        self.service.store.write(move |tx: &mut Tx<'_>| work(&mut Change::new(&records, tx))).await
+        self.service.write(move |tx: &mut Tx<'_>| work(&mut Change::new(&records, tx))).await
+    }
+
+    /// As [`Self::change`], for acts that give receipts.
+    async fn act(
+        &self,
+        work: impl FnOnce(&mut Change<'_, '_>) -> Result<Vec<Receipt>, RecordError> + Send + 'static,
+    ) -> Result<Vec<Receipt>, RecordError> {
+        let records = self.clone();
+        let work = move |tx: &mut Tx<'_>| work(&mut Change::new(&records, tx));
+        let (receipts, settlement) = self.service.write_settled(work).await?;
+        Ok(receipts.into_iter().map(|receipt| receipt.settled(&settlement)).collect())
     }
 
     /// Passwords are hashed before the transaction: it takes long, and everybody else's writes would wait.

@@ -210,7 +210,7 @@ impl Change<'_, '_> {
     pub(super) fn after_user(&mut self, ids: &[i64], values: &Values) -> Result<(), RecordError> {
         let service = &self.records.service;
         for id in ids {
-            service.user_changed_in(self.tx, UserId(*id));
+            service.user_changed_in(self.tx, UserId(*id))?;
         }
         // A new user: his password came in with the row, and he signs in with it.
         if let ([id], Some(FieldValue::Secret(hash)), Some(Some(login))) =

@@ -54,6 +54,9 @@ pub enum OAuthError {
     /// The database can't answer. Says nothing of any token.
     #[error("the service can't reach its database; try again")]
     Unavailable,
+    /// It is done and stored, but a node has not confirmed it (RFC 7009 section 2.2.1: try again after a while).
+    #[error("{0}")]
+    Unconfirmed(String, Duration),
     /// A mistake of ours.
     #[error("internal error")]
     ServerError,
@@ -79,7 +82,9 @@ impl OAuthError {
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope", Some("Bearer")),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", None),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", None),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", None),
+            Self::Unavailable | Self::Unconfirmed(..) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", None)
+            }
             Self::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
         }
     }
@@ -87,7 +92,7 @@ impl OAuthError {
     /// How long to wait, where that helps.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited(wait) => Some(*wait),
+            Self::RateLimited(wait) | Self::Unconfirmed(_, wait) => Some(*wait),
             Self::Unavailable => Some(RETRY_AFTER),
             _ => None,
         }
@@ -111,6 +116,9 @@ impl From<Error> for OAuthError {
             }
             Error::RateLimited { retry_after } => Self::RateLimited(retry_after),
             Error::Unavailable => Self::Unavailable,
+            Error::Unconfirmed { ref nodes, retry_after } => {
+                Self::Unconfirmed(crate::domain::revocation::Unconfirmed::explain(nodes), retry_after)
+            }
             Error::Internal => Self::ServerError,
         }
     }
@@ -165,6 +173,8 @@ impl IntoResponse for OAuthError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::revocation::Unconfirmed;
+    use crate::domain::time::from_unix;
 
     /// The whole table, so that a new variant shows up in review.
     #[test]
@@ -181,6 +191,13 @@ mod tests {
             Error::Conflict("changed".to_owned()).into(),
             Error::RateLimited { retry_after: wait }.into(),
             Error::Unavailable.into(),
+            Error::Unconfirmed {
+                nodes: ["auth-2", "auth-3"]
+                    .map(|node| Unconfirmed { node: node.to_owned(), until: from_unix(1_800_000_003) })
+                    .into(),
+                retry_after: wait,
+            }
+            .into(),
             Error::Internal.into(),
         ];
         let mut table = String::new();

@@ -158,7 +158,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::revocation::Unconfirmed;
+    use crate::domain::time::from_unix;
     use crate::service::Error;
+
+    fn unconfirmed() -> Error {
+        let node = Unconfirmed { node: "auth-2".to_owned(), until: from_unix(1_800_000_003) };
+        Error::Unconfirmed { nodes: vec![node], retry_after: Duration::from_secs(3) }
+    }
 
     /// The whole table, so that a new line shows in review.
     #[test]
@@ -210,6 +217,7 @@ mod tests {
             Error::Conflict("it has changed".to_owned()),
             Error::RateLimited { retry_after: Duration::from_secs(60) },
             Error::Unavailable,
+            unconfirmed(),
             Error::Internal,
         ];
         for refusal in refusals {

@@ -9,6 +9,7 @@
 //! | -32009 | what is there has changed, or clashes | |
 //! | -32029 | too many tries | `retry_after` in seconds |
 //! | -32050 | the database does not answer: try again | |
+//! | -32051 | it is done and stored, but a node has not confirmed it: call again, or wait | `unconfirmed`, `retry_after` in seconds |
 //! | -32603 | a mistake of ours | |
 
 use jsonrpsee::types::ErrorObjectOwned;
@@ -27,6 +28,10 @@ pub fn object(error: &Error) -> ErrorObjectOwned {
         Error::Conflict(_) => (-32009, None),
         Error::RateLimited { retry_after } => (-32029, Some(json!({"retry_after": retry_after.as_secs().max(1)}))),
         Error::Unavailable => (-32050, None),
+        Error::Unconfirmed { nodes, retry_after } => {
+            let nodes: Vec<_> = nodes.iter().map(super::types::Unconfirmed::from).collect();
+            (-32051, Some(json!({"unconfirmed": nodes, "retry_after": retry_after.as_secs().max(1)})))
+        }
         Error::Internal => (-32603, None),
     };
     ErrorObjectOwned::owned::<Value>(code, error.to_string(), data)

@@ -70,7 +70,12 @@ async fn serve(State(mut door): State<Door>, Peer(peer): Peer, mut request: Requ
         }
         Err(Error::Unavailable) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(
-            Error::Forbidden(_) | Error::NotFound { .. } | Error::Invalid { .. } | Error::Conflict(_) | Error::Internal,
+            Error::Forbidden(_)
+            | Error::NotFound { .. }
+            | Error::Invalid { .. }
+            | Error::Conflict(_)
+            | Error::Unconfirmed { .. }
+            | Error::Internal,
         ) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
     request.extensions_mut().insert(credentials);

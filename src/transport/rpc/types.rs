@@ -150,8 +150,25 @@ pub struct Receipt {
     pub revoked: u64,
     /// How many of these were revoked before; of an undo: stay revoked.
     pub already_revoked: u64,
-    /// How many nodes have applied it.
+    /// How many nodes it holds on.
     pub nodes: u32,
+    /// The nodes that have not confirmed it and may still accept the tokens; empty unless a node can't be reached.
+    pub unconfirmed: Vec<Unconfirmed>,
+}
+
+/// A node that may still accept tokens that were taken back.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// Its name.
+    pub node: String,
+    /// By when it must have stopped.
+    pub until: String,
+}
+
+impl From<&revocation::Unconfirmed> for Unconfirmed {
+    fn from(own: &revocation::Unconfirmed) -> Self {
+        Self { node: own.node.clone(), until: rfc3339(own.until) }
+    }
 }
 
 impl From<revocation::Receipt> for Receipt {
@@ -163,6 +180,7 @@ impl From<revocation::Receipt> for Receipt {
             revoked: receipt.revoked,
             already_revoked: receipt.already_revoked,
             nodes: receipt.nodes,
+            unconfirmed: receipt.unconfirmed.iter().map(Unconfirmed::from).collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ fn receipt(id: i64, counts: (u64, u64, u64)) -> Value {
     let (requested, revoked, already_revoked) = counts;
     json!({
         "revocation_id": id, "sequence": id,
-        "requested": requested, "revoked": revoked, "already_revoked": already_revoked,
+        "requested": requested, "revoked": revoked, "already_revoked": already_revoked, "unconfirmed": [],
     })
 }
 

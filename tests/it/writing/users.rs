@@ -163,7 +163,7 @@ async fn who_may() {
             "erna",
             "action_disable",
             json!([[4]]),
-            json!({"revocation_ids": [3], "requested": 3, "revoked": 2, "already_revoked": 1}),
+            json!({"revocation_ids": [3], "requested": 3, "revoked": 2, "already_revoked": 1, "unconfirmed": []}),
         ),
         (
             "erna",
@@ -377,7 +377,10 @@ async fn devices_and_codes() {
     let test = TestService::new().await;
     let done =
         answer(&test, "alice", "orest.device", "action_revoke", json!([[1]]), json!({"reason_user": "lost"})).await;
-    assert_eq!(done, json!({"revocation_ids": [3], "requested": 1, "revoked": 1, "already_revoked": 0}));
+    assert_eq!(
+        done,
+        json!({"revocation_ids": [3], "requested": 1, "revoked": 1, "already_revoked": 0, "unconfirmed": []})
+    );
     let row = answer(&test, "alice", "orest.device", "read", json!([[1, 2], ["revoked"]]), json!({})).await;
     assert_eq!(row, json!([{"id": 1, "revoked": true}, {"id": 2, "revoked": false}]));
     assert_eq!(super::live(&test).await, json!([3, 5, 7]));

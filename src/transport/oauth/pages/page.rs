@@ -6,6 +6,8 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::super::error::{RETRY_AFTER, retry_after};
 use super::super::set_no_store;
+use crate::domain::revocation::Unconfirmed;
+use crate::orm::error::sentence;
 use crate::service::Error;
 
 /// A page. `form_action`: where a form may lead besides here, see [`form_targets`].
@@ -91,6 +93,12 @@ pub fn failed(error: Error) -> Response {
             let text = "The service can't be reached at the moment. Nothing was changed. Please try again.";
             let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "Please try again", text);
             response.headers_mut().insert(header::RETRY_AFTER, retry_after(RETRY_AFTER));
+            response
+        }
+        Error::Unconfirmed { ref nodes, retry_after: wait } => {
+            let text = sentence(&Unconfirmed::explain(nodes));
+            let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "Done, but not everywhere yet", &text);
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after(wait));
             response
         }
         Error::Internal => problem(

@@ -1,0 +1,31 @@
+//! What happens around a commit that the store itself knows nothing of: the memory of this node, and the other nodes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::changes::Change;
+
+/// Whom the writer tells of its commits.
+pub trait Hooks: Send + Sync {
+    /// These changes are committed, in this order. Called on the writer's thread before anybody is answered and before it
+    /// writes again. Gives what those must know who wait until every node has applied them; `None`: there is no other node.
+    fn committed(&self, changes: &[Change]) -> Option<Arc<Commit>>;
+}
+
+/// What is known of a commit that every node must apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its last change's place in the order of commitment.
+    pub sequence: u64,
+    /// When it was known to be committed, by this node's monotonic clock.
+    pub at: Duration,
+}
+
+/// What a write gave, and what must still be waited for.
+#[derive(Debug)]
+pub struct Written<T> {
+    /// What it gave.
+    pub value: T,
+    /// The commit that every node must have applied before the caller is answered; `None`: nothing is to be waited for.
+    pub commit: Option<Arc<Commit>>,
+}
