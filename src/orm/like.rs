@@ -21,7 +21,7 @@ impl Pattern {
         let mut letters = pattern.chars();
         let push = |tokens: &mut Vec<Token>, letter: char| {
             if fold {
-                tokens.extend(letter.to_lowercase().map(Token::Letter));
+                tokens.extend(small(letter).map(Token::Letter));
             } else {
                 tokens.push(Token::Letter(letter));
             }
@@ -41,7 +41,7 @@ impl Pattern {
     /// Whether the whole text fits.
     pub fn matches(&self, text: &str) -> bool {
         if self.fold {
-            self.matches_letters(&text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>())
+            self.matches_letters(&text.chars().flat_map(small).collect::<Vec<_>>())
         } else {
             self.matches_letters(&text.chars().collect::<Vec<_>>())
         }
@@ -76,6 +76,21 @@ impl Pattern {
     }
 }
 
+/// The letter without its case. A sigma at the end of a word is one like others, and a dotted capital I keeps its dot:
+/// then it doesn't matter what stands around a letter, nor where the text comes from. PostgreSQL's `orest_fold` does the same.
+fn small(letter: char) -> impl Iterator<Item = char> {
+    letter.to_lowercase().map(|letter| if letter == 'ς' { 'σ' } else { letter })
+}
+
+/// A pattern that means the same, for those who fold the text alone and want a letter after each `\`.
+pub fn normal(pattern: &str, fold: bool) -> String {
+    let mut normal: String = if fold { pattern.chars().flat_map(small).collect() } else { pattern.to_owned() };
+    if pattern.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1 {
+        normal.push('\\');
+    }
+    normal
+}
+
 /// A pattern for "contains", where `%` and `_` of the text stay wildcards, as in Odoo.
 pub fn contains(text: &str) -> String {
     format!("%{text}%")
@@ -89,6 +104,8 @@ mod tests {
     fn patterns() {
         let check = |pattern, text, fold, expect| {
             assert_eq!(Pattern::new(pattern, fold).matches(text), expect, "{text} like {pattern}");
+            let normal = normal(pattern, fold);
+            assert_eq!(Pattern::new(&normal, fold).matches(text), expect, "{text} like {normal}");
         };
         check("", "", false, true);
         check("", "a", false, false);
@@ -105,6 +122,12 @@ mod tests {
         check("abc", "ABC", false, false);
         check("abc", "ABC", true, true);
         check("élodie", "Élodie", true, true);
+        check("ΟΔΟΣ", "οδος", true, true);
+        check("%ος%", "ΟΔΟΣ ΑΒ", true, true);
+        check("i\u{307}_", "İA", true, true);
+        check("i_", "İA", true, false);
+        check("straße", "STRASSE", true, false);
+        check("STRAẞE", "straße", true, true);
         check("%ab%ab%", "abcab", false, true);
         check("%aab", "aaab", false, true);
         check("a%b%c", "axxbyyd", false, false);

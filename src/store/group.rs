@@ -13,7 +13,7 @@ use super::search::{Lower, push_page, push_table};
 use super::sql::{Sql, SqlValue};
 use crate::domain::time::Timestamp;
 use crate::orm::field::{Field, Kind, Model};
-use crate::orm::filter::{Comparison, Filter, Targets, Values};
+use crate::orm::filter::{Filter, Targets, Values};
 use crate::orm::group::{Aggregate, Function, Granularity, GroupBy, GroupOrder, GroupTerm, Having};
 use crate::orm::order::OrderTerm;
 
@@ -55,15 +55,16 @@ pub struct Group {
 /// The groups, in order.
 pub fn group(connection: &mut Connection, query: &GroupQuery) -> Result<Vec<Group>, StoreError> {
     let mut sql = Sql::new();
-    sql.text("SELECT COUNT(*), ").text(dialect::JSON_ARRAY);
-    for key in 0..query.by.len() {
-        sql.text(if key > 0 { ", " } else { "" }).name("k", key);
-    }
-    for (place, aggregate) in query.aggregates.iter().enumerate() {
-        sql.text(if place + query.by.len() > 0 { ", " } else { "" });
-        push_aggregate(&mut sql, query, aggregate);
-    }
-    sql.text(")");
+    sql.text("SELECT COUNT(*), ");
+    dialect::json_array(&mut sql, |sql| {
+        for key in 0..query.by.len() {
+            sql.text(if key > 0 { ", " } else { "" }).name("k", key);
+        }
+        for (place, aggregate) in query.aggregates.iter().enumerate() {
+            sql.text(if place + query.by.len() > 0 { ", " } else { "" });
+            push_aggregate(sql, query, aggregate);
+        }
+    });
     push_groups(&mut sql, query)?;
     push_order(&mut sql, query);
     push_page(&mut sql, query.offset, query.limit);
@@ -226,19 +227,9 @@ fn push_aggregate(sql: &mut Sql, query: &GroupQuery, aggregate: &Aggregate) {
         return;
     };
     let place = values(query).iter().position(|value| value.name == field.name).unwrap_or_default();
-    let (before, after) = match aggregate.function {
-        Function::Count => ("COUNT(", ")"),
-        Function::CountDistinct => ("COUNT(DISTINCT ", ")"),
-        Function::Sum => ("SUM(", ")"),
-        Function::Avg => ("AVG(", ")"),
-        Function::Min => ("MIN(", ")"),
-        Function::Max => ("MAX(", ")"),
-        Function::BoolAnd => dialect::BOOL_AND,
-        Function::BoolOr => dialect::BOOL_OR,
-        Function::ArrayAgg => dialect::ARRAY_AGG,
-        Function::ArrayAggDistinct | Function::Recordset => dialect::ARRAY_AGG_DISTINCT,
-    };
-    sql.text(before).name("v", place).text(after);
+    dialect::aggregate(sql, aggregate.function, |sql| {
+        sql.name("v", place);
+    });
 }
 
 fn push_having(sql: &mut Sql, query: &GroupQuery, having: &Having) {
@@ -269,12 +260,7 @@ fn push_having(sql: &mut Sql, query: &GroupQuery, having: &Having) {
         }
         Having::Compare(aggregate, comparison, number) => {
             push_aggregate(sql, query, aggregate);
-            sql.text(match comparison {
-                Comparison::Less => " < ",
-                Comparison::LessOrEqual => " <= ",
-                Comparison::Greater => " > ",
-                Comparison::GreaterOrEqual => " >= ",
-            });
+            dialect::compare(sql, *comparison);
             sql.value(SqlValue::Integer(*number));
         }
     }

@@ -44,21 +44,22 @@ pub fn read(
         });
     }
     let mut sql = Sql::new();
-    sql.text("SELECT ").column(0, "id").text(", ").text(dialect::JSON_ARRAY);
-    let mut lower = Lower::new(&mut sql, now);
-    let columns: Vec<_> = fields.iter().filter_map(|read| column(model, read.field)).collect();
-    for (index, field) in columns.iter().enumerate() {
-        if index > 0 {
-            lower.sql.text(", ");
+    sql.text("SELECT ").column(0, "id").text(", ");
+    dialect::json_array(&mut sql, |sql| {
+        let mut lower = Lower::new(sql, now);
+        for (index, field) in fields.iter().filter_map(|read| column(model, read.field)).enumerate() {
+            if index > 0 {
+                lower.sql.text(", ");
+            }
+            if field.kind == Kind::Binary {
+                let expression = lower.apart(|lower| lower.field(field, 0));
+                dialect::hex(lower.sql, expression);
+            } else {
+                lower.field(field, 0);
+            }
         }
-        if field.kind == Kind::Binary {
-            let expression = lower.apart(|lower| lower.field(field, 0));
-            dialect::hex(lower.sql, expression);
-        } else {
-            lower.field(field, 0);
-        }
-    }
-    sql.text(") FROM ");
+    });
+    sql.text(" FROM ");
     push_table(&mut sql, model, 0)?;
     sql.text(" WHERE ").column(0, "id");
     dialect::among_ids(&mut sql, ids);

@@ -110,6 +110,9 @@ pub fn find_by_text(
     column: &'static str,
     text: &str,
 ) -> Result<Option<i64>, StoreError> {
+    if !dialect::is_storable(text) {
+        return Ok(None);
+    }
     let mut sql = Sql::new();
     sql.text("SELECT ").identifier("id").text(" FROM ").identifier(table).text(" WHERE ").identifier(column);
     sql.text(" = ").value(SqlValue::Text(text.to_owned()));

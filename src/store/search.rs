@@ -14,7 +14,7 @@ use super::dialect;
 use super::sql::{Sql, SqlValue};
 use crate::domain::time::Timestamp;
 use crate::orm::field::{Column, Field, Kind, Model};
-use crate::orm::filter::{Comparison, Filter, Scalar, Targets, Term, Values};
+use crate::orm::filter::{Filter, Scalar, Targets, Term, Values};
 use crate::orm::order::{Order, OrderTerm};
 
 /// Which records of a model, in which order, and which page of them.
@@ -100,7 +100,7 @@ pub(super) fn push_page(sql: &mut Sql, offset: u64, limit: Option<u64>) {
             sql.text(" LIMIT ").value(number(limit));
         }
         None if offset > 0 => {
-            sql.text(dialect::NO_LIMIT);
+            dialect::no_limit(sql);
         }
         None => {}
     }
@@ -171,18 +171,17 @@ impl<'a> Lower<'a> {
             Filter::Compare { term, comparison, value, or_null } => {
                 self.or_null(*term, *or_null, depth, |lower| {
                     lower.term(*term, depth);
-                    lower.sql.text(match comparison {
-                        Comparison::Less => " < ",
-                        Comparison::LessOrEqual => " <= ",
-                        Comparison::Greater => " > ",
-                        Comparison::GreaterOrEqual => " >= ",
-                    });
-                    lower.sql.value(match value {
+                    let value = match value {
+                        Scalar::Text(text) => {
+                            dialect::compare_text(lower.sql, *comparison, text);
+                            return true;
+                        }
                         Scalar::Integer(value) => SqlValue::Integer(*value),
-                        Scalar::Text(value) => SqlValue::Text(value.clone()),
                         Scalar::Date(value) => SqlValue::Date(*value),
                         Scalar::Datetime(value) => SqlValue::Timestamp(*value),
-                    });
+                    };
+                    dialect::compare(lower.sql, *comparison);
+                    lower.sql.value(value);
                     true
                 });
             }
@@ -259,7 +258,12 @@ impl<'a> Lower<'a> {
             Column::Stored => {
                 self.sql.column(depth, field.name);
             }
-            Column::Expression(expression) => self.expression(expression, depth),
+            Column::Expression(expression) => {
+                self.expression(expression, depth);
+                if matches!(field.kind, Kind::Char | Kind::Text | Kind::Selection(_)) {
+                    dialect::by_bytes(self.sql);
+                }
+            }
             Column::Cases(cases) => {
                 self.sql.text("(CASE");
                 for (key, condition) in cases {
@@ -268,6 +272,7 @@ impl<'a> Lower<'a> {
                     self.sql.text(" THEN '").text(key).text("'");
                 }
                 self.sql.text(" END)");
+                dialect::by_bytes(self.sql);
             }
             Column::None => {
                 self.sql.text("NULL");

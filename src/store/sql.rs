@@ -3,7 +3,7 @@
 
 use chrono::{NaiveDate, SubsecRound};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Bool, Date, Integer, Nullable, Text, Timestamp as SqlTimestamp};
+use diesel::sql_types::{BigInt, Binary, Bool, Date, Text, Timestamp as SqlTimestamp};
 use diesel::{QueryResult, RunQueryDsl};
 
 use super::connection::{Backend, Connection};
@@ -37,6 +37,8 @@ pub struct Sql {
 #[derive(Clone, Debug)]
 enum Piece {
     Text(&'static str),
+    Either(&'static str, &'static str),
+    Differing(Box<[Sql; 2]>),
     Identifier(&'static str),
     Name(&'static str, usize),
     Value(SqlValue),
@@ -51,6 +53,18 @@ impl Sql {
     /// Text of our own.
     pub fn text(&mut self, text: &'static str) -> &mut Self {
         self.pieces.push(Piece::Text(text));
+        self
+    }
+
+    /// Text of our own, which differs by database. For [`super::dialect`] alone.
+    pub(super) fn either(&mut self, sqlite: &'static str, postgres: &'static str) -> &mut Self {
+        self.pieces.push(Piece::Either(sqlite, postgres));
+        self
+    }
+
+    /// What was written apart for each database. For [`super::dialect`] alone.
+    pub(super) fn differing(&mut self, sqlite: Self, postgres: Self) -> &mut Self {
+        self.pieces.push(Piece::Differing(Box::new([sqlite, postgres])));
         self
     }
 
@@ -126,13 +140,22 @@ impl<T> QueryFragment<Backend> for Statement<T> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
         // there are too many different ones to keep each prepared
         out.unsafe_to_cache_prepared();
-        for piece in &self.sql.pieces {
+        self.sql.push(&mut out)
+    }
+}
+
+impl Sql {
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_sql(text),
+                Piece::Either(sqlite, _) => out.push_sql(sqlite),
+                Piece::Differing(by_database) => by_database[0].push(out)?,
                 Piece::Identifier(name) => out.push_identifier(name)?,
                 Piece::Name(prefix, number) => out.push_sql(&format!("{prefix}{number}")),
                 Piece::Value(value) => match value {
-                    SqlValue::Null => out.push_bind_param::<Nullable<Integer>, _>(&None::<i32>)?,
+                    // a parameter would have a type, and PostgreSQL would want the column's
+                    SqlValue::Null => out.push_sql("NULL"),
                     SqlValue::Bool(value) => out.push_bind_param::<Bool, _>(value)?,
                     SqlValue::Integer(value) => out.push_bind_param::<BigInt, _>(value)?,
                     SqlValue::Text(value) => out.push_bind_param::<Text, _>(value)?,

@@ -30,7 +30,7 @@ pub const USERS: Model = Model {
         boolean("share", "Share User").help("Whether he is an outside user.").expression(
             "(NOT EXISTS (SELECT 1 FROM res_groups_users_rel g WHERE g.uid = {t}.id AND g.gid IN (1, 4, 5, 6)))",
         ),
-        many2one("company_id", "Company", "res.company").help("The one company.").expression("1"),
+        many2one("company_id", "Company", "res.company").help("The one company.").expression("CAST(1 AS BIGINT)"),
         datetime("login_date", "Latest Login").help("When he signed in last.").readonly(),
         Field::new(
             "group_ids",
