@@ -4,10 +4,11 @@ use axum::Router;
 
 use crate::config::Config;
 use crate::config::keys::{KeyFile, KeyFileError};
-use crate::domain::time::{SharedClock, SharedEntropy};
+use crate::domain::time::{Entropy, SharedClock, SharedEntropy, Timestamp};
+use crate::domain::token::{KeyId, KeyRing};
 use crate::orm::call::Orm;
 use crate::orm::registry::Registry;
-use crate::service::{Error, Service};
+use crate::service::{Error, Service, keys};
 use crate::store::{Store, StoreError};
 use crate::transport::http::{self, AppState, Settings};
 
@@ -36,6 +37,20 @@ pub enum StartError {
     /// The sealing keys.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// This node lacks keys that other nodes have: it must not make others.
+    #[error(
+        "{path}: this node lacks sealing key {missing}, with which tokens of this database are sealed. Copy the file from \
+         where it is, another node or your backup, and give it mode 600. If no copy is left, run `orest keys retire {first} \
+         --yes`: what it sealed is dead then"
+    )]
+    AbsentKeys {
+        /// The file.
+        path: String,
+        /// Their numbers.
+        missing: String,
+        /// The first of them.
+        first: u16,
+    },
     /// The service.
     #[error(transparent)]
     Service(#[from] Error),
@@ -44,11 +59,14 @@ pub enum StartError {
 impl App {
     /// Makes the data folder, the database and the sealing key as far as they are not there, and brings the database to
     /// this version's schema.
+    ///
+    /// # Errors
+    /// [`StartError::AbsentKeys`]: other nodes of this database have other keys.
     pub async fn start(config: &Config, clock: SharedClock, entropy: SharedEntropy) -> Result<Self, StartError> {
         make_folder(config)?;
-        let keys = KeyFile::in_folder(&config.data_dir);
-        let ring = keys.load_or_create(entropy.as_ref(), clock.now())?;
         let store = Store::open(&config.database)?;
+        let keys = KeyFile::in_folder(&config.data_dir);
+        let ring = load_keys(&store, &keys, entropy.as_ref(), clock.now()).await?;
         let service = Service::start(store, ring, clock, entropy).await?;
         service.ensure_shipped_actions().await?;
         Ok(Self { service, keys })
@@ -67,25 +85,64 @@ impl App {
         http::router(AppState::new(self.service.clone(), orm, settings))
     }
 
-    /// Puts a rotated sealing key in force while serving. Never ends.
+    /// Takes up sealing keys that were rotated or retired, here or on another node, while serving. Never ends.
     pub async fn watch_keys(service: Service, keys: KeyFile) {
         let mut seen = keys.changed_at();
         let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let now = keys.changed_at();
-            if now == seen {
-                continue;
-            }
-            seen = now;
-            match keys.load() {
-                Ok(ring) => {
-                    tracing::info!(keys = ring.ids().count(), "sealing keys read anew");
-                    service.set_keys(ring);
+            let done = if now == seen {
+                service.read_keys_anew().await
+            } else {
+                match keys.load() {
+                    Ok(ring) => service.set_keys(ring).await.inspect(|()| seen = now),
+                    Err(error) => {
+                        tracing::error!(%error, "the sealing keys can't be read anew; the ones in force stay");
+                        seen = now;
+                        continue;
+                    }
                 }
-                Err(error) => tracing::error!(%error, "the sealing keys can't be read anew; the ones in force stay"),
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "which sealing keys are in force can't be asked for; the ones known stay");
+                ticks.reset_after(std::time::Duration::from_secs(10));
             }
         }
+    }
+}
+
+/// The keys of this node, in force in this database; a new one if no key is in force yet.
+async fn load_keys(
+    store: &Store,
+    file: &KeyFile,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<KeyRing, StartError> {
+    let rows = keys::list(store).await?;
+    let registered: Vec<_> = rows.iter().filter(|row| row.retired_at.is_none()).map(|row| row.key.clone()).collect();
+    let held = if file.exists() {
+        file.load()?
+    } else if registered.is_empty() {
+        let next = rows.iter().map(|row| row.key.id.0).max().unwrap_or(0).saturating_add(1);
+        file.create(next, entropy, now)?
+    } else {
+        return Err(absent(file, registered.iter().filter(|key| key.seals).map(|key| key.id)));
+    };
+    let missing = match held.in_force(&registered) {
+        Ok(ring) => ring.absent().to_vec(),
+        Err(_) => registered.iter().filter(|key| key.seals).map(|key| key.id).collect(),
+    };
+    if missing.is_empty() { Ok(held) } else { Err(absent(file, missing.into_iter())) }
+}
+
+fn absent(file: &KeyFile, ids: impl Iterator<Item = KeyId>) -> StartError {
+    let ids: Vec<u16> = ids.map(|id| id.0).collect();
+    StartError::AbsentKeys {
+        path: file.path().display().to_string(),
+        missing: ids.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
+        first: ids.first().copied().unwrap_or_default(),
     }
 }
 

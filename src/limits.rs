@@ -49,8 +49,6 @@ pub const LOGIN_FAILURES_MAX: u32 = 10;
 pub const ADDRESS_FAILURES_MAX: u32 = 50;
 /// … none is tried from there for this long (`base.login_cooldown_duration`).
 pub const LOGIN_COOLDOWN: Duration = Duration::from_secs(60);
-/// Counts of wrong passwords that are kept in one generation of two. More than can be tried within the cooldown.
-pub const LOGIN_COUNTS_MAX: usize = 100_000;
 /// A web session ends after this long without a call (Odoo's `sessions.max_inactivity_seconds`).
 pub const SESSION_INACTIVITY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a proof of identity is good for sensitive acts in the same session.

@@ -94,7 +94,7 @@ pub fn run() -> anyhow::Result<()> {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
             Command::Doctor(doctor) => doctor.run(),
-            Command::Keys(keys) => keys.run(),
+            Command::Keys(keys) => keys.run().await,
             Command::OdooModule(module) => module.run(),
             Command::Pair(pair) => pair.run().await,
         }

@@ -1,7 +1,8 @@
 //! The file of sealing keys: beside the database, never in it, readable by its owner alone.
 //!
-//! One key a line: number, 64 hexadecimal digits, and when it was made. The last line seals, all of them open. The file
-//! is replaced as a whole, by renaming, so that a running service never sees half of it.
+//! One key a line: number, 64 hexadecimal digits, and when it was made. Which of them are in force, and which one seals, the
+//! database says, for all nodes: see [`crate::service::keys`]. The file is replaced as a whole, by renaming, so that a
+//! running service never sees half of it.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -63,9 +64,14 @@ pub enum KeyFileError {
         /// The file.
         path: String,
     },
-    /// There is no such key, or it is the one that seals.
-    #[error("key {0} can't be retired: it does not exist, or it is the one that seals")]
-    NotRetirable(u16),
+    /// Without it there would be none.
+    #[error("{path}: key {id} is the only one; rotate first")]
+    Only {
+        /// The file.
+        path: String,
+        /// Which.
+        id: u16,
+    },
 }
 
 /// A key as the file has it. `Debug` leaves the key out.
@@ -90,11 +96,14 @@ impl KeyFile {
         KeyFileError::Io { path: self.path.display().to_string(), error }
     }
 
-    /// The keys; makes the file with a first key if there is none.
-    pub fn load_or_create(&self, entropy: &dyn Entropy, now: Timestamp) -> Result<KeyRing, KeyFileError> {
-        if !self.path.exists() {
-            self.write(&[new_line(1, entropy, now)])?;
-        }
+    /// Whether it is there.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Makes the file, with one key of this number.
+    pub fn create(&self, id: u16, entropy: &dyn Entropy, now: Timestamp) -> Result<KeyRing, KeyFileError> {
+        self.write(&[new_line(id, entropy, now)])?;
         self.load()
     }
 
@@ -117,31 +126,36 @@ impl KeyFile {
         fs::metadata(&self.path).and_then(|file| file.modified()).ok()
     }
 
-    /// Numbers and dates of the keys, the sealing one last.
+    /// Numbers and dates of the keys.
     pub fn list(&self) -> Result<Vec<(u16, String)>, KeyFileError> {
         Ok(self.lines()?.into_iter().map(|line| (line.id, line.made)).collect())
     }
 
-    /// Adds a key that seals from now on. Gives its number.
-    pub fn rotate(&self, entropy: &dyn Entropy, now: Timestamp) -> Result<u16, KeyFileError> {
+    /// Adds a key, of a number above all here and above `highest`, which was given elsewhere. Gives it.
+    pub fn add(&self, highest: u16, entropy: &dyn Entropy, now: Timestamp) -> Result<SealingKey, KeyFileError> {
         let mut lines = self.lines()?;
-        let highest = lines.iter().map(|line| line.id).max().unwrap_or(0);
+        let highest = lines.iter().map(|line| line.id).fold(highest, u16::max);
         let id = highest.checked_add(1).ok_or_else(|| KeyFileError::Full { path: self.path.display().to_string() })?;
-        lines.push(new_line(id, entropy, now));
+        let line = new_line(id, entropy, now);
+        let key = SealingKey::new(KeyId(id), &decode(&line.hex).ok_or_else(|| self.bad_line(lines.len() + 1))?);
+        lines.push(line);
         self.write(&lines)?;
-        Ok(id)
+        Ok(key)
     }
 
-    /// Removes a key: what it sealed opens no more.
-    pub fn retire(&self, id: u16) -> Result<(), KeyFileError> {
+    /// Removes a key from the file; says whether it was there.
+    pub fn remove(&self, id: u16) -> Result<bool, KeyFileError> {
         let mut lines = self.lines()?;
-        let seals = lines.last().is_some_and(|line| line.id == id);
         let before = lines.len();
         lines.retain(|line| line.id != id);
-        if seals || lines.len() == before {
-            return Err(KeyFileError::NotRetirable(id));
+        if lines.len() == before {
+            return Ok(false);
         }
-        self.write(&lines)
+        if lines.is_empty() {
+            return Err(KeyFileError::Only { path: self.path.display().to_string(), id });
+        }
+        self.write(&lines)?;
+        Ok(true)
     }
 
     fn lines(&self) -> Result<Vec<Line>, KeyFileError> {
@@ -214,27 +228,31 @@ mod tests {
     use crate::domain::time::{SystemEntropy, from_unix};
 
     #[test]
-    fn rotation_keeps_the_old_and_seals_with_the_new() {
+    fn keys_come_and_go() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = KeyFile::in_folder(folder.path());
         let now = from_unix(1_800_000_000);
-        file.load_or_create(&SystemEntropy, now).expect("made");
+        assert!(!file.exists());
+        file.create(1, &SystemEntropy, now).expect("made");
         let mode = fs::metadata(file.path()).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);
-        assert_eq!(file.rotate(&SystemEntropy, now).expect("rotated"), 2);
-        let ids: Vec<_> = file.load_or_create(&SystemEntropy, now).expect("read").ids().collect();
-        assert_eq!(ids, [KeyId(1), KeyId(2)]);
-        assert!(file.retire(2).is_err(), "the one that seals");
-        assert!(file.retire(9).is_err(), "none of that number");
-        file.retire(1).expect("retired");
+        assert!(matches!(file.remove(1), Err(KeyFileError::Only { id: 1, .. })));
+        let added = file.add(1, &SystemEntropy, now).expect("added");
+        assert_eq!(added.id(), KeyId(2));
+        let ring = file.load().expect("read");
+        assert_eq!(ring.ids().collect::<Vec<_>>(), [KeyId(1), KeyId(2)]);
+        assert_eq!(ring.keys()[1].check_value(), added.check_value());
+        assert!(!file.remove(9).expect("read"), "none of that number");
+        assert!(file.remove(1).expect("removed"));
         assert_eq!(file.list().expect("read"), [(2, "2027-01-15 08:00:00".to_owned())]);
+        assert_eq!(file.add(7, &SystemEntropy, now).expect("added").id(), KeyId(8), "others were given elsewhere");
     }
 
     #[test]
     fn a_file_that_others_can_read_or_that_is_damaged_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = KeyFile::in_folder(folder.path());
-        file.load_or_create(&SystemEntropy, from_unix(0)).expect("made");
+        file.create(1, &SystemEntropy, from_unix(0)).expect("made");
         let good = fs::read_to_string(file.path()).expect("read");
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).expect("set");
         assert!(matches!(file.load(), Err(KeyFileError::Permissions { mode: 0o644, .. })));

@@ -15,6 +15,8 @@ use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
 use super::ids::AuthorizationId;
 use super::time::Entropy;
@@ -105,6 +107,9 @@ pub enum OpenError {
     /// Sealed with a key that we do not hold (any more).
     #[error("the token was sealed with a key that is not known here")]
     UnknownKey,
+    /// Sealed with a key that is in force and that other nodes have, but not this one: nothing can be said of it here.
+    #[error("the token was sealed with a key that this node lacks")]
+    AbsentKey,
     /// Somebody made it up.
     #[error("the token was not sealed here")]
     Forged,
@@ -119,17 +124,35 @@ pub struct KeyId(pub u16);
 pub struct SealingKey {
     id: KeyId,
     cipher: Aes256GcmSiv,
+    check: String,
+    hashing: [u8; 32],
 }
 
 impl SealingKey {
     /// A key from its 32 bytes.
     pub fn new(id: KeyId, bytes: &[u8; 32]) -> Self {
-        Self { id, cipher: Aes256GcmSiv::new(bytes.into()) }
+        let derive = |purpose: &[u8]| {
+            let mut mac = hmac(bytes);
+            mac.update(purpose);
+            <[u8; 32]>::from(mac.finalize().into_bytes())
+        };
+        Self {
+            id,
+            cipher: Aes256GcmSiv::new(bytes.into()),
+            check: hex(&derive(b"orest sealing key: check value")),
+            hashing: derive(b"orest sealing key: keyed hashes"),
+        }
     }
 
     /// Its number.
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// Tells whether somebody else's key of this number is the same one. Nothing leads back from it to the key, which is
+    /// random, so it can be stored beside the data.
+    pub fn check_value(&self) -> &str {
+        &self.check
     }
 }
 
@@ -139,10 +162,23 @@ impl fmt::Debug for SealingKey {
     }
 }
 
+/// A sealing key as the database knows it, for all nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisteredKey {
+    /// Its number.
+    pub id: KeyId,
+    /// Its [`SealingKey::check_value`].
+    pub check: String,
+    /// Whether it may seal. Until each node has it, a new key only opens.
+    pub seals: bool,
+}
+
 /// The sealing keys that are in force: new tokens are sealed with the last one, all of them open.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     keys: Vec<SealingKey>,
+    /// In force, but not here.
+    absent: Vec<KeyId>,
 }
 
 /// A ring must have a key to seal with.
@@ -153,12 +189,56 @@ pub struct EmptyKeyRing;
 impl KeyRing {
     /// The ring of these keys; the last one seals.
     pub fn new(keys: Vec<SealingKey>) -> Result<Self, EmptyKeyRing> {
-        if keys.is_empty() { Err(EmptyKeyRing) } else { Ok(Self { keys }) }
+        if keys.is_empty() { Err(EmptyKeyRing) } else { Ok(Self { keys, absent: Vec::new() }) }
+    }
+
+    /// Of these keys those that are in force in the database; of those that may seal, the one of the highest number does.
+    ///
+    /// # Errors
+    /// None of them may seal.
+    pub fn in_force(&self, registered: &[RegisteredKey]) -> Result<Self, EmptyKeyRing> {
+        let held = |known: &&RegisteredKey| {
+            self.keys.iter().find(|key| key.id == known.id && key.check == known.check).cloned()
+        };
+        let (mut keys, mut absent, mut sealing) = (Vec::new(), Vec::new(), None);
+        for known in registered {
+            match held(&known) {
+                Some(key) => {
+                    sealing = sealing.max(known.seals.then_some(key.id));
+                    keys.push(key);
+                }
+                // While a new key is on its way to the nodes, nothing is sealed with it yet.
+                None if known.seals => absent.push(known.id),
+                None => {}
+            }
+        }
+        let sealing = sealing.ok_or(EmptyKeyRing)?;
+        keys.sort_by_key(|key| (key.id == sealing, key.id));
+        Ok(Self { keys, absent })
+    }
+
+    /// The keys, the sealing one last.
+    pub fn keys(&self) -> &[SealingKey] {
+        &self.keys
     }
 
     /// The numbers of the keys, the sealing one last.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> {
         self.keys.iter().map(SealingKey::id)
+    }
+
+    /// The numbers of the keys with which tokens are sealed that this node can't open.
+    pub fn absent(&self) -> &[KeyId] {
+        &self.absent
+    }
+
+    /// A hash that only a node with the sealing key can make, the same on all of them: of what is stored to be found again,
+    /// and must not be guessed by who reads the database.
+    pub fn keyed_hash(&self, text: &str) -> String {
+        let key = self.keys.last().expect("a ring is never empty");
+        let mut mac = hmac(&key.hashing);
+        mac.update(text.as_bytes());
+        hex(&mac.finalize().into_bytes())
     }
 
     /// Seals what a token says.
@@ -208,7 +288,12 @@ impl KeyRing {
             _ => return Err(OpenError::Malformed),
         }
         let id = KeyId(u16::from_be_bytes([sealed[0], sealed[1]]));
-        let key = self.keys.iter().rev().find(|key| key.id == id).ok_or(OpenError::UnknownKey)?;
+        let key = self
+            .keys
+            .iter()
+            .rev()
+            .find(|key| key.id == id)
+            .ok_or_else(|| if self.absent.contains(&id) { OpenError::AbsentKey } else { OpenError::UnknownKey })?;
         let nonce: [u8; NONCE] = sealed[KEY_ID..KEY_ID + NONCE].try_into().expect("the slice is that long");
         let tag: [u8; TAG] = sealed[SEALED - TAG..].try_into().expect("the slice is that long");
         let body = &mut sealed[KEY_ID + NONCE..SEALED - TAG];
@@ -224,6 +309,14 @@ impl KeyRing {
         };
         Ok((kind, claims))
     }
+}
+
+fn hmac(key: &[u8; 32]) -> Hmac<Sha256> {
+    hmac::KeyInit::new_from_slice(key).expect("HMAC takes keys of every length")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is bound to the sealed part without being in it.
@@ -274,6 +367,46 @@ mod tests {
             assert_eq!(ring(&[3]).open(token.reveal()), Err(OpenError::UnknownKey));
             assert_eq!(format!("{token:?}"), "SealedToken");
         }
+    }
+
+    #[test]
+    fn a_new_key_opens_before_it_seals_and_what_is_absent_is_not_unknown() {
+        let known = |ids: &[(u16, bool)]| -> Vec<RegisteredKey> {
+            let all = ring(&[1, 2, 3]);
+            let key = |id: u16| all.keys.iter().find(|key| key.id.0 == id).expect("one of three");
+            let row = |(id, seals): &(u16, bool)| RegisteredKey {
+                id: KeyId(*id),
+                check: key(*id).check_value().to_owned(),
+                seals: *seals,
+            };
+            ids.iter().map(row).collect()
+        };
+        let ids = |ring: &KeyRing| (ring.ids().map(|id| id.0).collect::<Vec<_>>(), ring.absent().to_vec());
+        for (held, registered, expect) in [
+            (&[1][..], &[(1, true)][..], (vec![1], vec![])),
+            // What nobody has agreed to opens nothing.
+            (&[1, 2], &[(1, true)], (vec![1], vec![])),
+            (&[1, 2], &[(1, true), (2, false)], (vec![2, 1], vec![])),
+            (&[1, 2], &[(1, true), (2, true)], (vec![1, 2], vec![])),
+            (&[2, 1], &[(2, true), (1, true)], (vec![1, 2], vec![])),
+            (&[1], &[(1, true), (2, false)], (vec![1], vec![])),
+            (&[1], &[(1, true), (2, true)], (vec![1], vec![KeyId(2)])),
+        ] {
+            let ring = ring(held).in_force(&known(registered)).expect("one seals");
+            assert_eq!(ids(&ring), expect, "{held:?} {registered:?}");
+        }
+        assert!(ring(&[2]).in_force(&known(&[(1, true), (2, false)])).is_err(), "none may seal");
+        let token = ring(&[2]).seal(TokenKind::Access, &claims(), &SystemEntropy);
+        let without = ring(&[1]).in_force(&known(&[(1, true), (2, true)])).expect("1 seals");
+        assert_eq!(without.open(token.reveal()), Err(OpenError::AbsentKey));
+        // Another key of the same number is another key.
+        let other = KeyRing::new(vec![SealingKey::new(KeyId(1), &[9; 32]), SealingKey::new(KeyId(2), &[2; 32])]);
+        let other = other.expect("two").in_force(&known(&[(1, true), (2, true)])).expect("2 seals");
+        assert_eq!(ids(&other), (vec![2], vec![KeyId(1)]));
+        let checks: Vec<_> = ring(&[1, 2]).keys.iter().map(|key| key.check.clone()).collect();
+        assert!(checks[0] != checks[1] && !checks.iter().any(|check| check.contains("0101010101")));
+        assert_eq!(ring(&[1]).keyed_hash("a"), ring(&[1]).keyed_hash("a"));
+        assert_ne!(ring(&[1]).keyed_hash("a"), ring(&[2]).keyed_hash("a"));
     }
 
     #[test]

@@ -13,7 +13,6 @@ use serde_json::{Map, Value};
 use super::error::{Exception, OdooError};
 use super::field::Model;
 use super::registry::Registry;
-use super::transient::Transients;
 use crate::service::sign_in::Session;
 use crate::service::{Context, Service};
 
@@ -26,15 +25,13 @@ pub struct Orm {
     pub registry: Arc<Registry>,
     /// Where the service is reached from outside, without a slash at the end.
     pub base_url: Arc<str>,
-    /// What callers have filled in and not yet sent off.
-    pub(super) transients: Arc<Transients>,
 }
 
 impl Orm {
     /// These models over a service.
     pub fn new(service: Service, registry: Registry) -> Self {
         let base_url = "http://127.0.0.1:8070".into();
-        Self { service, registry: Arc::new(registry), base_url, transients: Arc::default() }
+        Self { service, registry: Arc::new(registry), base_url }
     }
 
     /// The same, reached at another address.

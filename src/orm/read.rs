@@ -150,7 +150,7 @@ impl Env<'_> {
                 Ok(eval::search(&rows, model, &filter, &order, offset, limit))
             }
             Storage::Transient => {
-                let rows = self.own_transients(model);
+                let rows = self.own_transients(model).await?;
                 Ok(eval::search(&rows, model, &filter, &order, offset, limit))
             }
         }
@@ -189,7 +189,7 @@ impl Env<'_> {
         let (mut found, names) = match model.storage {
             Storage::Table { .. } => self.fetch_table(model, &ids, fields, load).await?,
             Storage::Memory(_) => self.fetch_memory(model, &ids, fields, load).await?,
-            Storage::Transient => (self.transient_rows(model, &ids, fields), Names::new()),
+            Storage::Transient => (self.transient_rows(model, &ids, fields).await?, Names::new()),
         };
         for record in &mut found {
             for field in fields {

@@ -33,20 +33,38 @@ impl Service {
         let now = self.now();
         let made = self
             .write(move |tx| {
-                if users::find_by_login(tx.connection, ADMIN_LOGIN)?.is_some() {
-                    return Ok::<_, Error>(false);
+                // Another node may have been first.
+                if has_administrator(tx.connection)? {
+                    return Ok::<_, Error>(None);
                 }
-                ensure_system_user(tx.connection, now)?;
-                insert_user(tx.connection, ADMIN_LOGIN, "Administrator", &[Group::System], Some(&hash), now)?;
-                Ok(true)
+                if users::find_by_login(tx.connection, ADMIN_LOGIN)?.is_some() {
+                    return Ok(Some(false));
+                }
+                insert_administrator(tx.connection, &hash, now)?;
+                Ok(Some(true))
             })
             .await?;
+        let Some(made) = made else { return Ok(None) };
         if !made {
             // Somebody disabled him behind our back: that's not ours to undo, least of all with a new password.
             tracing::warn!("no user can administer: '{ADMIN_LOGIN}' is disabled, pending or not in the group");
             return Ok(None);
         }
         Ok(generated)
+    }
+
+    /// Makes the administrator of a database in which nobody lives, and says whether it was one.
+    pub(super) async fn settle(&self, password: String) -> Result<bool, Error> {
+        let hash = self.hash_password(password).await?;
+        let now = self.now();
+        let settled = self.write(move |tx| {
+            let empty = users::count(tx.connection)? == 0;
+            if empty {
+                insert_administrator(tx.connection, &hash, now)?;
+            }
+            Ok::<_, Error>(empty)
+        });
+        settled.await
     }
 
     /// Makes sure that an administrator can sign in after a pairing has ended: users that came from Odoo have no password here.
@@ -109,6 +127,12 @@ impl Service {
 
 fn has_administrator(connection: &mut Connection) -> Result<bool, StoreError> {
     Ok(users::count_acting_in(connection, Group::System)? > 0)
+}
+
+fn insert_administrator(connection: &mut Connection, hash: &str, now: Timestamp) -> Result<(), StoreError> {
+    ensure_system_user(connection, now)?;
+    insert_user(connection, ADMIN_LOGIN, "Administrator", &[Group::System], Some(hash), now)?;
+    Ok(())
 }
 
 /// The first user is `__system__`, whom nobody can be.

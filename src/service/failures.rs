@@ -1,207 +1,180 @@
-//! Wrong passwords, counted so that nobody can try them all. Kept below the doors: changing doors starts no new count.
+//! Wrong passwords, counted so that nobody can try them all. Kept below the doors: changing doors starts no new count; and
+//! in the database: changing nodes doesn't either.
 //!
-//! A try is counted before its password is hashed and given back when that was right, so that many at a time are no way
-//! around the bound. There are two counts: of one user from one address, with Odoo's bound, and of an address whoever it
-//! asks for, with a higher one, because many people may share it.
+//! There are two counts: of one user from one address, with Odoo's bound, and of an address whoever it asks for, with a
+//! higher one, because many people may share it. A try that is under way counts as if it were wrong, so that many at a time
+//! are no way around the bound. What is under way on another node is not known here: with `n` nodes up to
+//! [`limits::PASSWORD_HASHES_MAX`] times `n - 1` more may be tried in one burst, once in the cooldown.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Mutex;
 
 use super::Error;
 use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
+use crate::domain::token::KeyRing;
 use crate::limits;
+use crate::store::password_failures::{self, Count};
+use crate::store::{Connection, Store, StoreError, Tx};
 
 /// How long somebody waits whose try might be one too many, once those under way are done.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
-/// Whose password is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Subject {
-    User(UserId),
-    /// A keyed hash of a login that nobody has: it may be of any length.
-    Unknown(u64),
-}
-
-/// Whose password is tried, from where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whose password is tried from where: the keys of both counts. They are hashes that nobody can make who has the database and
+/// not the sealing keys, because what people type for a login may be their password.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    subject: Subject,
-    address: Option<IpAddr>,
+    pair: String,
+    address: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Pair(Source),
-    Address(Option<IpAddr>),
-}
+impl Source {
+    /// Tries of this user's password from this address.
+    pub fn of_user(keys: &KeyRing, user: UserId, address: Option<IpAddr>) -> Self {
+        Self::of(keys, &format!("user {}", user.0), address)
+    }
 
-impl Key {
-    const fn most(self) -> u32 {
-        match self {
-            Self::Pair(_) => limits::LOGIN_FAILURES_MAX,
-            Self::Address(_) => limits::ADDRESS_FAILURES_MAX,
+    /// Tries of a login that nobody has, from this address.
+    pub fn of_nobody(keys: &KeyRing, login: &str, address: Option<IpAddr>) -> Self {
+        Self::of(keys, &format!("login {login}"), address)
+    }
+
+    fn of(keys: &KeyRing, subject: &str, address: Option<IpAddr>) -> Self {
+        let address = address.map(network).map_or_else(|| "nowhere".to_owned(), |address| address.to_string());
+        Self {
+            pair: keys.keyed_hash(&format!("password of {address} {subject}")),
+            address: keys.keyed_hash(&format!("password of {address}")),
         }
+    }
+
+    /// What has been wrong so far, on all nodes.
+    pub fn counts(&self, connection: &mut Connection) -> Result<Counts, StoreError> {
+        Ok(Counts {
+            pair: password_failures::find(connection, &self.pair)?,
+            address: password_failures::find(connection, &self.address)?,
+        })
+    }
+
+    const fn bounds(&self) -> [(&String, u32); 2] {
+        [(&self.pair, limits::LOGIN_FAILURES_MAX), (&self.address, limits::ADDRESS_FAILURES_MAX)]
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    failures: u32,
-    under_way: u32,
-    last: Timestamp,
-}
-
-impl Count {
-    fn current(self, now: Timestamp) -> u32 {
-        if now < self.last + limits::LOGIN_COOLDOWN { self.failures } else { 0 }
-    }
-
-    fn check(self, most: u32, now: Timestamp) -> Result<(), Error> {
-        let failures = self.current(now);
-        if failures >= most {
-            let left = self.last + limits::LOGIN_COOLDOWN - now;
-            return Err(Error::RateLimited { retry_after: left.to_std().unwrap_or(limits::LOGIN_COOLDOWN) });
-        }
-        if failures.saturating_add(self.under_way) >= most {
-            return Err(Error::RateLimited { retry_after: UNDER_WAY });
-        }
-        Ok(())
-    }
-}
-
-/// Two generations: when the younger is full, or has lasted for the cooldown, the older is dropped as a whole. So nothing
-/// is searched for what is old, and what is young enough to matter stays, unless more is tried than can be hashed.
-#[derive(Default)]
-struct Counts {
-    young: HashMap<Key, Count>,
-    old: HashMap<Key, Count>,
-    since: Option<Timestamp>,
+/// What has been wrong so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pair: Option<Count>,
+    address: Option<Count>,
 }
 
 impl Counts {
-    fn get(&self, key: Key) -> Option<Count> {
-        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
-    }
-
-    fn set(&mut self, key: Key, count: Count, now: Timestamp) {
-        let lasted = self.since.is_none_or(|since| since + limits::LOGIN_COOLDOWN <= now);
-        if lasted || self.young.len() >= limits::LOGIN_COUNTS_MAX {
-            self.old = std::mem::take(&mut self.young);
-            self.since = Some(now);
+    /// Whether anything may be tried at all, also what is right.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`]
+    pub fn check(&self, now: Timestamp) -> Result<(), Error> {
+        let bounds = [(self.pair, limits::LOGIN_FAILURES_MAX), (self.address, limits::ADDRESS_FAILURES_MAX)];
+        for (count, most) in bounds {
+            let Some(count) = count else { continue };
+            if current(Some(count), now) >= i64::from(most) {
+                let left = count.failed_at + limits::LOGIN_COOLDOWN - now;
+                return Err(Error::RateLimited { retry_after: left.to_std().unwrap_or(limits::LOGIN_COOLDOWN) });
+            }
         }
-        self.young.insert(key, count);
+        Ok(())
     }
 
-    fn remove(&mut self, key: Key) {
-        self.young.remove(&key);
-        self.old.remove(&key);
+    /// Whether there is anything to forget once the password was right.
+    pub const fn is_clean(&self) -> bool {
+        self.pair.is_none()
     }
+}
+
+fn current(count: Option<Count>, now: Timestamp) -> i64 {
+    count.filter(|count| now < count.failed_at + limits::LOGIN_COOLDOWN).map_or(0, |count| count.failures)
 }
 
 /// Counts wrong passwords.
 #[derive(Default)]
 pub struct Failures {
-    counts: Mutex<Counts>,
+    /// By key. There are no more at a time than may be hashed.
+    under_way: Arc<Mutex<HashMap<String, u32>>>,
 }
 
-/// A try under way. Dropped before its end is known, it counts as a wrong password.
+/// A try under way.
 #[must_use]
-pub struct Try<'a> {
-    failures: &'a Failures,
+pub struct Try {
     source: Source,
-    now: Timestamp,
-    right: bool,
-}
-
-impl Try<'_> {
-    /// The password was right: this one does not count, and those before it for this user from this address are forgotten.
-    pub fn give_back(mut self) {
-        self.right = true;
-    }
-}
-
-impl Drop for Try<'_> {
-    fn drop(&mut self) {
-        let mut counts = self.failures.lock();
-        for key in self.source.keys() {
-            let Some(mut count) = counts.get(key) else { continue };
-            count.under_way = count.under_way.saturating_sub(1);
-            match (self.right, key) {
-                (true, Key::Pair(_)) => count.failures = 0,
-                (true, Key::Address(_)) => {}
-                (false, _) => {
-                    count.failures = count.current(self.now).saturating_add(1);
-                    count.last = count.last.max(self.now);
-                }
-            }
-            if count.failures == 0 && count.under_way == 0 {
-                counts.remove(key);
-            } else {
-                counts.set(key, count, self.now);
-            }
-        }
-    }
-}
-
-impl Source {
-    const fn keys(self) -> [Key; 2] {
-        [Key::Pair(self), Key::Address(self.address)]
-    }
 }
 
 impl Failures {
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tries of this user's password from this address.
-    pub fn of_user(user: UserId, address: Option<IpAddr>) -> Source {
-        Source { subject: Subject::User(user), address: address.map(network) }
-    }
-
-    /// Tries of a login that nobody has, from this address.
-    pub fn of_nobody(&self, login: &str, address: Option<IpAddr>) -> Source {
-        let hash = self.lock().young.hasher().hash_one(login);
-        Source { subject: Subject::Unknown(hash), address: address.map(network) }
-    }
-
-    /// Whether anything may be tried at all, also what is right.
-    pub fn check(&self, source: Source, now: Timestamp) -> Result<(), Error> {
-        let counts = self.lock();
-        for key in source.keys() {
-            if let Some(count) = counts.get(key) {
-                Count { under_way: 0, ..count }.check(key.most(), now)?;
+    /// Starts a try: from here on it counts, until [`Self::end`].
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`]
+    pub async fn start(&self, store: &Store, source: Source, now: Timestamp) -> Result<Try, Error> {
+        // Whoever ends one writes it down first: it is in one count or in the other.
+        let mut under_way = self.under_way.lock().await;
+        let own = source.clone();
+        let counts = store.read(move |connection| own.counts(connection)).await?;
+        counts.check(now)?;
+        for ((key, most), count) in source.bounds().into_iter().zip([counts.pair, counts.address]) {
+            let open = under_way.get(key).copied().unwrap_or(0);
+            if current(count, now) + i64::from(open) >= i64::from(most) {
+                return Err(Error::RateLimited { retry_after: UNDER_WAY });
             }
         }
-        Ok(())
+        for (key, _) in source.bounds() {
+            *under_way.entry(key.clone()).or_default() += 1;
+        }
+        Ok(Try { source })
     }
 
-    /// Starts a try: from here on it counts.
-    pub fn start(&self, source: Source, now: Timestamp) -> Result<Try<'_>, Error> {
-        let mut counts = self.lock();
-        let fresh = Count { failures: 0, under_way: 0, last: now };
-        let current = source.keys().map(|key| (key, counts.get(key).unwrap_or(fresh)));
-        for (key, count) in current {
-            count.check(key.most(), now)?;
+    /// Ends a try. A right one does not count, and those before it for this user from this address are forgotten.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: a wrong one could not be written down; the caller must not be told that it was wrong.
+    pub async fn end(&self, store: &Store, tried: Try, right: bool, now: Timestamp) -> Result<(), Error> {
+        let mut under_way = self.under_way.lock().await;
+        let source = tried.source.clone();
+        let noted = if right { forget(store, source).await } else { note(store, source, now).await };
+        for (key, _) in tried.source.bounds() {
+            if let Some(open) = under_way.get_mut(key) {
+                *open = open.saturating_sub(1);
+                if *open == 0 {
+                    under_way.remove(key);
+                }
+            }
         }
-        for (key, count) in current {
-            counts.set(key, Count { under_way: count.under_way.saturating_add(1), ..count }, now);
-        }
-        Ok(Try { failures: self, source, now, right: false })
+        noted
     }
+}
 
-    /// Forgets what was wrong for this user from this address.
-    pub fn forget(&self, source: Source) {
-        let mut counts = self.lock();
-        let key = Key::Pair(source);
-        if counts.get(key).is_some_and(|count| count.under_way == 0) {
-            counts.remove(key);
-        }
+/// Forgets what was wrong for this user from this address, if there is anything.
+pub async fn forget(store: &Store, source: Source) -> Result<(), Error> {
+    let own = source.clone();
+    if store.read(move |connection| own.counts(connection)).await?.is_clean() {
+        return Ok(());
     }
+    Ok(store.write(move |tx| password_failures::delete(tx.connection, &source.pair)).await?)
+}
+
+async fn note(store: &Store, source: Source, now: Timestamp) -> Result<(), Error> {
+    let work = move |tx: &mut Tx<'_>| {
+        for (key, _) in source.bounds() {
+            let before = password_failures::find(tx.connection, key)?;
+            // Another node's clock may be ahead.
+            let failed_at = before.map_or(now, |before| before.failed_at.max(now));
+            let count = Count { failures: current(before, now).saturating_add(1), failed_at };
+            password_failures::set(tx.connection, key, count)?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    Ok(store.write(work).await?)
 }
 
 /// Whoever has one address of IPv6 has the 2^64 around it.
@@ -215,14 +188,14 @@ fn network(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::NaiveDate;
+    use crate::domain::token::{KeyId, SealingKey};
 
-    fn noon() -> Timestamp {
-        NaiveDate::from_ymd_opt(2026, 11, 20).and_then(|day| day.and_hms_opt(12, 0, 0)).expect("a moment")
+    fn keys() -> KeyRing {
+        KeyRing::new(vec![SealingKey::new(KeyId(1), &[1; 32])]).expect("a key")
     }
 
     fn source(user: i64, address: &str) -> Source {
-        Failures::of_user(UserId(user), Some(address.parse().expect("an address")))
+        Source::of_user(&keys(), UserId(user), Some(address.parse().expect("an address")))
     }
 
     #[test]
@@ -236,73 +209,12 @@ mod tests {
             ("2001:db8::1", "2001:db8:0:1::1", false),
         ] {
             assert_eq!(source(3, one) == source(3, other), expect, "{one} {other}");
+            assert_eq!(source(3, one).address == source(4, other).address, expect, "{one} {other}");
         }
-        assert_ne!(source(3, "192.0.2.1"), source(4, "192.0.2.1"));
-        let failures = Failures::default();
-        assert_eq!(failures.of_nobody("a", None), failures.of_nobody("a", None));
-        assert_ne!(failures.of_nobody("a", None), failures.of_nobody("b", None));
-    }
-
-    #[test]
-    fn tries_under_way_count() {
-        let (failures, now, one) = (Failures::default(), noon(), source(3, "192.0.2.1"));
-        let mut open: Vec<_> =
-            (0..limits::LOGIN_FAILURES_MAX).map(|_| failures.start(one, now).expect("goes")).collect();
-        assert!(failures.start(one, now).is_err());
-        assert!(failures.check(one, now).is_ok(), "what is remembered needs no try");
-        assert!(failures.start(source(4, "192.0.2.1"), now).is_ok());
-        open.pop().expect("is there").give_back();
-        open.push(failures.start(one, now).expect("one was given back"));
-        drop(open);
-        let refused = failures.check(one, now);
-        assert!(matches!(refused, Err(Error::RateLimited { retry_after }) if retry_after == limits::LOGIN_COOLDOWN));
-        assert!(failures.check(one, now + limits::LOGIN_COOLDOWN).is_ok());
-        assert!(failures.start(one, now + limits::LOGIN_COOLDOWN).is_ok());
-    }
-
-    #[test]
-    fn what_is_right_forgets_its_own_only() {
-        let (failures, now) = (Failures::default(), noon());
-        let fail = |source| drop(failures.start(source, now).expect("goes"));
-        let [own, other] = [3, 4].map(|user| source(user, "192.0.2.1"));
-        for _ in 1..limits::LOGIN_FAILURES_MAX {
-            fail(own);
-            fail(other);
-        }
-        failures.start(own, now).expect("goes").give_back();
-        fail(own);
-        fail(other);
-        assert!(failures.start(own, now).is_ok_and(|again| {
-            again.give_back();
-            true
-        }));
-        assert!(failures.start(other, now).is_err());
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let (failures, now) = (Failures::default(), noon());
-        for user in 0..i64::try_from(limits::LOGIN_COUNTS_MAX + 100).expect("is small") {
-            let address = format!("10.{}.{}.{}", user >> 16, (user >> 8) & 255, user & 255);
-            drop(failures.start(source(user, &address), now));
-        }
-        let counts = failures.lock();
-        assert!(counts.young.len() <= limits::LOGIN_COUNTS_MAX && counts.old.len() <= limits::LOGIN_COUNTS_MAX);
-    }
-
-    #[test]
-    fn a_count_that_matters_outlives_the_change_of_generations() {
-        let (failures, mut now, blocked) = (Failures::default(), noon(), source(3, "192.0.2.1"));
-        drop(failures.start(source(9, "192.0.2.9"), now));
-        now += limits::LOGIN_COOLDOWN - Duration::from_secs(1);
-        for _ in 0..limits::LOGIN_FAILURES_MAX {
-            drop(failures.start(blocked, now));
-        }
-        for second in 1..60 {
-            let later = now + Duration::from_secs(second);
-            assert!(failures.check(blocked, later).is_err(), "{second}");
-            drop(failures.start(source(100 + i64::try_from(second).expect("is small"), "192.0.2.9"), later));
-        }
-        assert!(failures.check(blocked, now + limits::LOGIN_COOLDOWN).is_ok());
+        assert_ne!(source(3, "192.0.2.1").pair, source(4, "192.0.2.1").pair);
+        let nobody = |login: &str| Source::of_nobody(&keys(), login, None);
+        assert_eq!(nobody("a"), nobody("a"));
+        assert_ne!(nobody("a").pair, nobody("b").pair);
+        assert_ne!(nobody("3").pair, Source::of_user(&keys(), UserId(3), None).pair);
     }
 }

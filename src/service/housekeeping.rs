@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Error, Service};
 use crate::domain::time::from_unix;
 use crate::limits;
-use crate::store::{authorizations, codes, sessions, tickets};
+use crate::store::{authorizations, codes, forms, password_failures, sessions, tickets};
 
 /// Rows that one purge deletes at most.
 const PURGE_BATCH: i64 = 1_000;
@@ -54,14 +54,17 @@ impl Service {
         self.flush_used().await?;
         let now = self.now();
         let idle = now - limits::SESSION_INACTIVITY;
+        let (abandoned, cooled) = (now - limits::TRANSIENT_AGE, now - limits::LOGIN_COOLDOWN);
         loop {
             let purged = self
                 .write(move |tx| {
                     let codes = codes::purge(tx.connection, now, PURGE_BATCH)?;
                     let sessions = sessions::purge(tx.connection, idle, PURGE_BATCH)?;
                     let tickets = tickets::purge(tx.connection, now, PURGE_BATCH)?;
+                    let forms = forms::purge(tx.connection, abandoned, PURGE_BATCH)?;
+                    let failures = password_failures::purge(tx.connection, cooled, PURGE_BATCH)?;
                     let keys = sessions::purge_api_keys(tx.connection, now)?;
-                    Ok::<_, Error>((codes.max(sessions).max(tickets), keys))
+                    Ok::<_, Error>((codes.max(sessions).max(tickets).max(forms).max(failures), keys))
                 })
                 .await?;
             if purged.0 < usize::try_from(PURGE_BATCH).unwrap_or(usize::MAX) {

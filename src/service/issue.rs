@@ -289,7 +289,7 @@ impl Service {
         token: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<(), Error> {
-        let Ok((_, claims)) = self.open(token) else { return Ok(()) };
+        let Ok((_, claims)) = self.open(token)? else { return Ok(()) };
         let Some(view) = self.view(claims.authorization).await? else { return Ok(()) };
         if view.application != application.id {
             return Err(Error::Forbidden("the token was issued to another client".to_owned()));

@@ -12,8 +12,10 @@ pub mod bootstrap;
 pub mod demo;
 pub mod error;
 pub mod failures;
+pub mod forms;
 pub mod housekeeping;
 pub mod issue;
+pub mod keys;
 pub mod pairing;
 pub mod passwords;
 pub mod records;
@@ -26,14 +28,14 @@ pub mod users;
 pub mod verify;
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 
 use crate::cluster::{Applier, Cluster};
 use crate::domain::revocation::{Channel, Revocation, Settlement};
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp, unix};
-use crate::domain::token::{Claims, KeyRing, OpenError, SealedToken, TokenKind};
+use crate::domain::token::{Claims, KeyRing, SealedToken, TokenKind};
 use crate::domain::user::Actor;
 use crate::live::Live;
 use crate::store::{Store, StoreError, Tx};
@@ -72,7 +74,7 @@ pub struct Service {
     pub(crate) live: Arc<Live>,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
-    keys: Arc<RwLock<Arc<KeyRing>>>,
+    keys: Arc<keys::Keys>,
     passwords: Arc<passwords::Passwords>,
     failures: Arc<failures::Failures>,
     pairing: Arc<pairing::Current>,
@@ -89,6 +91,7 @@ pub struct Service {
 impl Service {
     /// A service over a database. Before it answers, what has been revoked but not yet filled in is applied.
     pub async fn start(store: Store, keys: KeyRing, clock: SharedClock, entropy: SharedEntropy) -> Result<Self, Error> {
+        let in_force = keys::agree(&store, &keys, clock.now()).await?;
         let live = Arc::new(Live::new());
         let (sequence, filled) = store.read(crate::store::revocations::feed).await?;
         let mut after = filled;
@@ -114,7 +117,7 @@ impl Service {
             passwords: Arc::new(passwords::Passwords::new(entropy.as_ref())),
             failures: Arc::default(),
             instance: Arc::default(),
-            keys: Arc::new(RwLock::new(Arc::new(keys))),
+            keys: Arc::new(keys::Keys::new(keys, in_force)),
             filled: watch::channel(filled).0,
             fill,
             store,
@@ -135,21 +138,6 @@ impl Service {
     pub fn instance(&self) -> &str {
         self.instance
             .get_or_init(|| crate::domain::secret::Secret::generate(self.entropy.as_ref(), "", 8).reveal().to_owned())
-    }
-
-    /// The sealing keys that are in force.
-    pub fn keys(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Opens a token with the keys that are in force, without taking hold of them.
-    fn open(&self, token: &str) -> Result<(TokenKind, Claims), OpenError> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).open(token)
-    }
-
-    /// Puts other sealing keys in force: after `orest keys rotate`.
-    pub fn set_keys(&self, keys: KeyRing) {
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// Runs `work` in a write transaction and waits until what it announces holds on every node.

@@ -27,7 +27,7 @@ impl Service {
         scope: Option<Scope>,
         address: Option<std::net::IpAddr>,
     ) -> Result<Tokens, GrantError> {
-        let Ok((TokenKind::Refresh, claims)) = self.open(token) else {
+        let Ok((TokenKind::Refresh, claims)) = self.open(token)? else {
             return Err(GrantError::InvalidGrant("this is no refresh token of ours"));
         };
         if claims.is_expired(self.unix_now()) {

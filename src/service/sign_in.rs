@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::failures::{Failures, Source};
+use super::failures::{self, Counts, Source};
 use super::{Context, Error, Service};
 use crate::domain::application::Application;
 use crate::domain::ids::{DeviceId, UserId};
@@ -97,45 +97,58 @@ impl Service {
         password: &str,
         address: Option<IpAddr>,
     ) -> Result<Option<SignedIn>, Error> {
-        let wanted = login.to_owned();
-        let found = self.store.read(move |connection| users::find_by_login(connection, &wanted)).await?;
-        let source = match &found {
-            Some((user, _)) => Failures::of_user(user.id, address),
-            None => self.failures.of_nobody(login, address),
-        };
+        let (wanted, keys) = (login.to_owned(), self.keys());
+        let found = self.store.read(move |connection| {
+            let found = users::find_by_login(connection, &wanted)?;
+            let source = match &found {
+                Some((user, _)) => Source::of_user(&keys, user.id, address),
+                None => Source::of_nobody(&keys, &wanted, address),
+            };
+            let counts = source.counts(connection)?;
+            Ok::<_, StoreError>((found, source, counts))
+        });
+        let (found, source, counts) = found.await?;
         // Who may not sign in has no password that is right.
         let found = found.filter(|(user, _)| user.may_act());
         let (user, stored) = found.map_or((None, None), |(user, stored)| (Some(user), stored));
-        let right = self.try_password(source, stored.as_deref(), password).await?;
+        let right = self.try_password(source, counts, stored.as_deref(), password).await?;
         let signed_in = user.zip(stored).filter(|_| right);
         Ok(signed_in.map(|(user, hash)| SignedIn { user: Arc::new(user), proof: Proof::Password(hash) }))
     }
 
     /// Whether this password belongs to the stored hash, as long as not too many were wrong; `None` for the hash is always
-    /// wrong and takes as long.
-    async fn try_password(&self, source: Source, stored: Option<&str>, password: &str) -> Result<bool, Error> {
-        self.failures.check(source, self.now())?;
-        let remembered = || {
-            let remembered = self.passwords.remembers(stored, password);
-            if remembered {
-                self.failures.forget(source);
+    /// wrong and takes as long. `counts` are those of the source a moment ago.
+    async fn try_password(
+        &self,
+        source: Source,
+        counts: Counts,
+        stored: Option<&str>,
+        password: &str,
+    ) -> Result<bool, Error> {
+        counts.check(self.now())?;
+        if self.passwords.remembers(stored, password) {
+            if !counts.is_clean() {
+                failures::forget(&self.store, source).await?;
             }
-            remembered
-        };
-        if remembered() {
             return Ok(true);
         }
+        let (service, stored, password) = (self.clone(), stored.map(str::to_owned), password.to_owned());
+        // On its own: a caller who goes away takes back nothing that he has tried.
+        let tried = tokio::spawn(async move { service.hash_and_count(source, stored.as_deref(), &password).await });
+        tried.await.map_err(|_| Error::Internal)?
+    }
+
+    async fn hash_and_count(&self, source: Source, stored: Option<&str>, password: &str) -> Result<bool, Error> {
         let place = self.passwords.place().await?;
         // Somebody may have shown it while this call waited.
-        if remembered() {
+        if self.passwords.remembers(stored, password) {
+            failures::forget(&self.store, source).await?;
             return Ok(true);
         }
-        let tried = self.failures.start(source, self.now())?;
-        let right = self.passwords.check(place, stored, password).await?;
-        if right {
-            tried.give_back();
-        }
-        Ok(right)
+        let tried = self.failures.start(&self.store, source, self.now()).await?;
+        let right = self.passwords.check(place, stored, password).await;
+        self.failures.end(&self.store, tried, matches!(right, Ok(true)), self.now()).await?;
+        right
     }
 
     /// The user of this login and password or API key, as Odoo's `common.login` takes them.
@@ -167,9 +180,14 @@ impl Service {
             return Ok(Some(user));
         }
         let user = self.user(id).await?.filter(|user| user.may_act());
-        let stored = self.store.read(move |connection| users::find_password(connection, id)).await?;
+        let source = Source::of_user(&self.keys(), id, address);
+        let own = source.clone();
+        let found = self.store.read(move |connection| {
+            Ok::<_, StoreError>((users::find_password(connection, id)?, own.counts(connection)?))
+        });
+        let (stored, counts) = found.await?;
         let stored = stored.filter(|_| user.is_some());
-        let right = self.try_password(Failures::of_user(id, address), stored.as_deref(), secret).await?;
+        let right = self.try_password(source, counts, stored.as_deref(), secret).await?;
         Ok(user.filter(|_| right))
     }
 
@@ -324,6 +342,45 @@ impl Service {
     pub async fn close_session(&self, sid: &str) -> Result<bool, Error> {
         let hash = SecretHash::of(sid);
         self.write(move |tx| Ok(sessions::delete(tx.connection, &hash)?)).await
+    }
+
+    /// What proves later that somebody showed this user's password: a hash of the stored hash that it is right for. `None`: it
+    /// is wrong, or he may not sign in.
+    ///
+    /// # Errors
+    /// As [`Self::user_by_password`].
+    pub async fn password_proof(
+        &self,
+        user: UserId,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<SecretHash>, Error> {
+        let Some(user) = self.user(user).await? else { return Ok(None) };
+        let signed_in = self.user_by_password(&user.login, password, address).await?;
+        Ok(signed_in.filter(|signed_in| signed_in.user.id == user.id).and_then(|signed_in| match signed_in.proof {
+            Proof::Password(hash) => Some(SecretHash::of(&hash)),
+            Proof::Ticket => None,
+        }))
+    }
+
+    /// Proves anew who is behind a session, by what [`Self::password_proof`] gave; `false`: his password has changed since.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: he may no longer act, or the session has ended.
+    pub async fn check_identity_by_proof(&self, session: &Session, proof: &SecretHash) -> Result<bool, Error> {
+        let (id, user, proof, now) = (session.id, session.user.id, proof.clone(), self.now());
+        self.write(move |tx| {
+            if !users::find_password(tx.connection, user)?.is_some_and(|hash| proof.matches(&hash)) {
+                return Ok(false);
+            }
+            let acts = users::find(tx.connection, user)?.is_some_and(|user| user.may_act());
+            if acts && sessions::set_identity_checked(tx.connection, id, now)? {
+                Ok(true)
+            } else {
+                Err(Error::Unauthenticated)
+            }
+        })
+        .await
     }
 
     /// Proves anew who is behind a session. Good for [`limits::IDENTITY_CHECK`].

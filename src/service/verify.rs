@@ -66,9 +66,12 @@ pub type Verdict = Result<Verified, Refusal>;
 
 impl Service {
     /// Checks a token.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it can't be known, because the database does not answer, or this node lacks the key.
     pub async fn verify(&self, token: &str) -> Result<Verdict, Error> {
         let now = self.unix_now();
-        let (kind, claims) = match self.open(token) {
+        let (kind, claims) = match self.open(token)? {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -81,7 +84,7 @@ impl Service {
     /// Checks a token without ever waiting: `None` when something must be read first.
     pub fn verify_in_memory(&self, token: &str) -> Option<Verdict> {
         let now = self.unix_now();
-        let (kind, claims) = match self.open(token) {
+        let (kind, claims) = match self.open(token).ok()? {
             Ok(opened) => opened,
             Err(error) => return Some(Err(error.into())),
         };

@@ -205,7 +205,11 @@ pub fn set_expires_at(
 /// Sets when they were last used.
 pub fn set_last_used(connection: &mut Connection, used: &[(AuthorizationId, Timestamp)]) -> Result<(), StoreError> {
     for (id, at) in used {
-        diesel::update(authorization::table.find(id.0)).set(authorization::last_used_at.eq(at)).execute(connection)?;
+        // Another node may have noted a later one.
+        let earlier = authorization::last_used_at.is_null().or(authorization::last_used_at.lt(at));
+        diesel::update(authorization::table.filter(authorization::id.eq(id.0).and(earlier)))
+            .set(authorization::last_used_at.eq(at))
+            .execute(connection)?;
     }
     Ok(())
 }

@@ -145,6 +145,13 @@ impl DatabaseUrl {
         }
     }
 
+    /// Whether only one node can serve it.
+    pub const fn is_for_one_node(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+        }
+    }
+
     /// The file, for messages.
     pub fn path(&self) -> &std::path::Path {
         let Self::Sqlite(path) = self;

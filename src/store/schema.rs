@@ -247,6 +247,46 @@ table! {
     }
 }
 
+table! {
+    orest_form (id) {
+        id -> BigInt,
+        model -> Text,
+        user_id -> BigInt,
+        form_values -> Text,
+        session_id -> Nullable<BigInt>,
+        pending_method -> Nullable<Text>,
+        pending_ids -> Nullable<Text>,
+        password_proof -> Nullable<Text>,
+        create_date -> Timestamp,
+    }
+}
+
+table! {
+    orest_password_failure (key_hash) {
+        key_hash -> Text,
+        failures -> BigInt,
+        failed_at -> Timestamp,
+    }
+}
+
+table! {
+    orest_sealing_key (id) {
+        id -> BigInt,
+        check_value -> Text,
+        seals -> Bool,
+        create_date -> Timestamp,
+        retired_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    orest_transfer (id) {
+        id -> BigInt,
+        source -> Text,
+        create_date -> Timestamp,
+    }
+}
+
 allow_tables_to_appear_in_same_query!(
     res_users,
     res_groups_users_rel,
@@ -264,4 +304,8 @@ allow_tables_to_appear_in_same_query!(
     web_session,
     orest_pairing,
     orest_sign_in_ticket,
+    orest_form,
+    orest_password_failure,
+    orest_sealing_key,
+    orest_transfer,
 );

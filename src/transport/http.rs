@@ -91,7 +91,7 @@ pub fn router(state: AppState) -> Router {
     let stack = ServiceBuilder::new()
         .layer(MapRequestLayer::new(normalise))
         .layer(MapRequestLayer::new(move |request| note_peer(&settings, request)))
-        .layer(SetRequestIdLayer::x_request_id(RequestIds::new()))
+        .layer(SetRequestIdLayer::x_request_id(RequestIds::new(state.service.instance())))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()).on_response(log))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -142,22 +142,23 @@ fn note_peer<B>(settings: &Settings, mut request: Request<B>) -> Request<B> {
     request
 }
 
-/// Numbers requests: the process's own part, then a count. Enough to find a request in the log; no secret.
+/// Numbers requests: the node's own part, then a count. Enough to find a request in the logs of all nodes; no secret.
 #[derive(Clone)]
 struct RequestIds {
-    process: u32,
+    node: Arc<str>,
     count: Arc<AtomicU64>,
 }
 
 impl RequestIds {
-    fn new() -> Self {
-        Self { process: std::process::id(), count: Arc::default() }
+    fn new(instance: &str) -> Self {
+        // In containers every process has the same number.
+        Self { node: instance.get(..8).unwrap_or(instance).into(), count: Arc::default() }
     }
 }
 
 impl MakeRequestId for RequestIds {
     fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        let id = format!("{:x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed));
+        let id = format!("{}-{:x}", self.node, self.count.fetch_add(1, Ordering::Relaxed));
         HeaderValue::from_str(&id).ok().map(RequestId::new)
     }
 }

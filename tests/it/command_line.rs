@@ -224,6 +224,52 @@ fn a_key_is_rotated_while_serving() {
     assert_eq!(introspect(token)["active"], true, "what the older key sealed goes on");
     let refused = orest(folder.path()).args(["keys", "retire", "1"]).output().unwrap();
     assert!(failure(&refused).contains("add --yes"));
+    let seals = orest(folder.path()).args(["keys", "retire", "2", "--yes"]).output().unwrap();
+    assert!(failure(&seals).contains("rotate first"), "{seals:?}");
+    let listed = || {
+        let output = orest(folder.path()).args(["keys", "list"]).output().unwrap();
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().skip(1).map(words).collect();
+        lines.iter().map(|words| [words[0].clone(), words[3].clone(), words[4].clone()].join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(), ["1 no yes", "2 yes yes"]);
+    let retired = orest(folder.path()).args(["keys", "retire", "1", "--yes"]).output().unwrap();
+    assert!(retired.status.success(), "{retired:?}");
+    assert_eq!(listed(), ["1 retired no", "2 yes yes"]);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while introspect(token)["active"] == true {
+        assert!(std::time::Instant::now() < deadline, "what the retired key sealed goes on");
+    }
+}
+
+#[test]
+fn other_keys_than_the_database_s_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, keys) = (folder.path(), folder.path().join("sealing-keys"));
+    drop(Server::start(orest(data).arg("serve")));
+    let serve = || failure(&orest(data).args(["serve", "--listen", "127.0.0.1:0"]).output().unwrap());
+    let right = std::fs::read_to_string(&keys).unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    let said = serve();
+    assert!(said.contains("lacks sealing key 1") && said.contains(keys.to_str().unwrap()), "{said}");
+    assert!(!keys.exists(), "no other is made in its place");
+    let write = |text: &str| {
+        std::fs::write(&keys, text).unwrap();
+        std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let other = format!("1 {} 2026-11-20 12:00:00\n", "ab".repeat(32));
+    write(&other);
+    let said = serve();
+    assert!(said.contains("lacks sealing key 1") && !said.contains("abab"), "{said}");
+    write(&right);
+    drop(Server::start(orest(data).arg("serve")));
+    // Lost for good.
+    std::fs::remove_file(&keys).unwrap();
+    assert!(serve().contains("orest keys retire 1 --yes"));
+    let retired = orest(data).args(["keys", "retire", "1", "--yes"]).output().unwrap();
+    assert!(retired.status.success(), "{retired:?}");
+    drop(Server::start(orest(data).arg("serve")));
+    assert!(std::fs::read_to_string(&keys).unwrap().contains("\n2 "), "no number is given twice");
 }
 
 #[test]

@@ -13,5 +13,6 @@ mod reading;
 mod rpc;
 mod rules;
 mod search;
+mod shared;
 mod support;
 mod writing;

@@ -81,7 +81,11 @@ fn the_typed_tables_are_those_of_the_migrations() {
         res_users_apikeys,
         web_session,
         orest_pairing,
-        orest_sign_in_ticket
+        orest_sign_in_ticket,
+        orest_form,
+        orest_password_failure,
+        orest_sealing_key,
+        orest_transfer
     );
 }
 

@@ -13,11 +13,10 @@ use crate::orm::convert::{FieldValue, Values};
 use crate::orm::error::{Exception, OdooError};
 use crate::orm::field::Model;
 use crate::orm::models::transient::{APIKEY_DESCRIPTION, APIKEY_SHOW, IDENTITY_CHECK};
-use crate::orm::models::users::APIKEYS;
 use crate::orm::python;
 use crate::orm::rights::{Operation, check_model};
 use crate::orm::search_domain::SearchDomain;
-use crate::orm::transient::Pending;
+use crate::service::forms::Pending;
 use crate::service::sign_in::{RPC_SCOPE, Session};
 use crate::store::sql::SqlValue;
 
@@ -83,15 +82,9 @@ fn identity<'a>(env: &'a Env<'_>) -> Result<Identity<'a>, OdooError> {
 }
 
 /// The form that asks for the password, and remembers what waits for it.
-fn ask(
-    env: &Env<'_>,
-    session: &Session,
-    model: &'static str,
-    method: &'static str,
-    ids: Vec<i64>,
-) -> Result<Value, OdooError> {
-    let pending = Pending { session: session.id, model, method, ids };
-    let id = env.make_transient(&IDENTITY_CHECK, &Values::default(), Some(pending))?;
+async fn ask(env: &Env<'_>, session: &Session, method: &str, ids: Vec<i64>) -> Result<Value, OdooError> {
+    let pending = Pending { session: session.id, method: method.to_owned(), ids };
+    let id = env.make_transient(&IDENTITY_CHECK, &Values::default(), Some(pending)).await?;
     Ok(json!({
         "type": "ir.actions.act_window",
         "res_model": IDENTITY_CHECK.name,
@@ -108,22 +101,22 @@ fn make_key<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) -
         let identity = identity(env)?;
         check_model(env.actor(), model, Operation::Write)?;
         let id = one_id(model, &arguments.ids)?;
-        env.transient(model, id)?;
+        env.transient(model, id).await?;
         match identity {
-            Identity::Ask(session) => ask(env, session, APIKEY_DESCRIPTION.name, "make_key", vec![id]),
+            Identity::Ask(session) => ask(env, session, "make_key", vec![id]).await,
             Identity::Proved => make(env, id).await,
         }
     })
 }
 
 async fn make(env: &Env<'_>, id: i64) -> Result<Value, OdooError> {
-    let form = env.transient(&APIKEY_DESCRIPTION, id)?;
+    let form = env.transient(&APIKEY_DESCRIPTION, id).await?;
     let name = form.values.get("name").and_then(Value::as_str).unwrap_or_default();
     let until = form.values.get("expiration_date").map(moment).transpose()?.flatten();
     check_expiration(env, until)?;
     let user = UserId(env.caller.uid);
     let key = env.orm.service.make_api_key(user, name, None, until).await.map_err(|error| env.refused(error))?;
-    env.drop_transients(&APIKEY_DESCRIPTION, &[id])?;
+    env.drop_transients(&APIKEY_DESCRIPTION, &[id]).await?;
     Ok(json!({
         "type": "ir.actions.act_window",
         "res_model": APIKEY_SHOW.name,
@@ -189,20 +182,23 @@ fn run_check<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) 
         let session = env.caller.session.as_ref();
         let session = session.ok_or_else(|| OdooError::user("This method can only be accessed over HTTP"))?;
         let id = one_id(model, &arguments.ids)?;
-        let form = env.transient(model, id)?;
-        let password = [env.context.get("password"), form.values.get("password")];
-        let password = password.into_iter().flatten().find_map(Value::as_str).unwrap_or_default();
-        let right = env.orm.service.check_identity(session, password, env.caller.context.address).await;
+        let form = env.transient(model, id).await?;
+        let service = &env.orm.service;
+        let right = match (env.context.get("password").and_then(Value::as_str), &form.proof) {
+            (Some(password), _) => service.check_identity(session, password, env.caller.context.address).await,
+            (None, Some(proof)) => service.check_identity_by_proof(session, proof).await,
+            (None, None) => Ok(false),
+        };
         if !right.map_err(|error| env.refused(error))? {
             return Err(OdooError::user(
                 "Incorrect Password, try again or click on Forgot Password to reset your password.",
             ));
         }
-        env.drop_transients(model, &[id])?;
+        env.drop_transients(model, &[id]).await?;
         let Some(pending) = form.pending.filter(|pending| pending.session == session.id) else {
             return Ok(false.into());
         };
-        match pending.method {
+        match pending.method.as_str() {
             "make_key" => match pending.ids.as_slice() {
                 [id] => make(env, *id).await,
                 _ => Ok(false.into()),
@@ -218,7 +214,7 @@ fn remove<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) -> 
         check_model(env.actor(), model, Operation::Read)?;
         let ids = ids(&arguments.ids)?;
         match identity {
-            Identity::Ask(session) => ask(env, session, APIKEYS.name, "remove", ids),
+            Identity::Ask(session) => ask(env, session, "remove", ids).await,
             Identity::Proved => remove_keys(env, ids).await,
         }
     })

@@ -140,7 +140,11 @@ fn create<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments)
         let values = given.iter().map(|given| env.values(model, given, true)).collect::<Result<Vec<_>, _>>()?;
         let ids = match model.storage {
             Storage::Transient => {
-                values.into_iter().map(|values| create_transient(env, model, values)).collect::<Result<Vec<_>, _>>()?
+                let mut ids = Vec::new();
+                for values in values {
+                    ids.push(create_transient(env, model, values).await?);
+                }
+                ids
             }
             _ => env.records().create(model, values).await.map_err(|error| env.raise(error))?,
         };
@@ -148,7 +152,7 @@ fn create<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments)
     })
 }
 
-fn create_transient(env: &Env<'_>, model: &'static Model, mut values: Values) -> Result<i64, OdooError> {
+async fn create_transient(env: &Env<'_>, model: &'static Model, mut values: Values) -> Result<i64, OdooError> {
     for field in model.fields() {
         if !values.has(field.name)
             && let Some(default) = convert::default(&env.orm.registry, model, field)
@@ -157,7 +161,7 @@ fn create_transient(env: &Env<'_>, model: &'static Model, mut values: Values) ->
         }
     }
     super::apikeys::set_expiration(env.now(), model, &mut values);
-    env.make_transient(model, &values, None)
+    env.make_transient(model, &values, None).await
 }
 
 fn write<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments) -> Answer<'a> {
@@ -174,7 +178,7 @@ fn write<'a>(env: &'a Env<'a>, model: &'static Model, mut arguments: Arguments) 
         let mut values = env.values(model, &given, false)?;
         if matches!(model.storage, Storage::Transient) {
             super::apikeys::set_expiration(env.now(), model, &mut values);
-            env.change_transients(model, &ids, &values)?;
+            env.change_transients(model, &ids, &values).await?;
             return Ok(true.into());
         }
         env.records().write(model, ids, values).await.map_err(|error| env.raise(error))?;
@@ -187,7 +191,7 @@ fn unlink<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) -> 
         let ids = ids(&arguments.ids)?;
         if matches!(model.storage, Storage::Transient) {
             check_model(&env.caller.context.actor, model, Operation::Unlink)?;
-            env.drop_transients(model, &ids)?;
+            env.drop_transients(model, &ids).await?;
             return Ok(true.into());
         }
         env.records().unlink(model, ids).await.map_err(|error| env.raise(error))?;

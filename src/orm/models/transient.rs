@@ -1,5 +1,5 @@
 //! The forms by which a user makes an API key: `res.users.apikeys.description`, `res.users.identitycheck` and
-//! `res.users.apikeys.show`. Their records live in memory; see [`crate::orm::transient`].
+//! `res.users.apikeys.show`. Their records live for a moment; see [`crate::orm::transient`].
 
 use crate::domain::user::Group;
 use crate::orm::field::{Access, Model, Storage, char, datetime, selection};

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use orest::domain::revocation::Channel;
 use orest::domain::selection::Selection;
-use orest::domain::token::{KeyId, KeyRing, SealingKey};
 use orest::service::revoke::RevokeOptions;
 use orest::store::records::SqlValue;
 use orest::store::revocations;
@@ -238,14 +237,6 @@ async fn what_ends_a_token() {
     let (access, token) = grant(&mut browser, "alice", MAIL).await;
     let (other, _) = grant(&mut browser, "bob", REPORT).await;
     assert_eq!((is_active(&app, &access).await, is_active(&app, &other).await), (true, true));
-    // Key rotation: what the old key sealed goes on as long as the key is kept.
-    let key = |id, byte| SealingKey::new(KeyId(id), &[byte; 32]);
-    test.service.set_keys(KeyRing::new(vec![key(1, 7), key(2, 8)]).unwrap());
-    assert!(is_active(&app, &access).await && is_active(&app, &token).await);
-    test.service.set_keys(KeyRing::new(vec![key(2, 8)]).unwrap());
-    assert!(!is_active(&app, &access).await && !is_active(&app, &token).await);
-    test.service.set_keys(KeyRing::new(vec![key(1, 7)]).unwrap());
-    assert!(is_active(&app, &access).await);
     // The application is archived, the user disabled; seen after a restart, and lifted again.
     let alice = test.uid("alice").0;
     let mail = test.applications[0].id.0;
