@@ -16,19 +16,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "clients"))
+sys.path[:0] = [str(HERE.parent / name) for name in ("clients", "lib")]
 
 import odoo14  # noqa: E402
 import packages  # noqa: E402
 import postgres  # noqa: E402
-from processes import Ended, die_with_us  # noqa: E402
+from processes import Ended, die_with_us, make_folder  # noqa: E402
 from server import Server  # noqa: E402
 
 SERIES = "14.0"
@@ -37,6 +36,7 @@ MODULE = "orest"
 LAYOUT = "2"
 BASE = "base"
 PREFIX = "orest-odoo-"
+ROLE = "odoo"
 # People who were there before the module came. Their passwords are their logins.
 USERS = {
     "alice": "Alice Ahrens", "bob": "Bob Baumann", "carol": "Carol Castro", "dave": "Dave Dubois", "erin": "Erin Eriksen",
@@ -52,14 +52,6 @@ env.cr.commit()
 """
 
 
-def remove_leftovers():
-    """Removes the folders of those who were killed and could not."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
-        pid = path.name.removeprefix(PREFIX).split("-")[0]
-        if pid.isdigit() and path.stat().st_uid == os.geteuid() and not Path("/proc", pid).exists():
-            shutil.rmtree(path, ignore_errors=True)
-
-
 class Lab:
     """What all trials share: Odoo's packages, and a PostgreSQL that holds a base database to copy."""
 
@@ -71,10 +63,7 @@ class Lab:
         for folder in (self.cache, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         self.root = packages.unpack(self.cache / "root", self.logs / "odoo-packages.log", self.say)
-        # Not below target/: as root PostgreSQL runs as nobody, who may not enter there, and a socket's path must be short.
-        remove_leftovers()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-        self.folder.chmod(0o711)
+        self.folder = make_folder(PREFIX)
         try:
             self._start_postgres()
         except BaseException:
@@ -94,7 +83,7 @@ class Lab:
         if not binaries:
             raise Ended("there is no PostgreSQL server: install postgresql")
         # It guards throw-away data, is kept with them, and opens nothing but what this run listens at on loopback.
-        self.cluster = postgres.Cluster(binaries, self.folder / "pg", "odoo")
+        self.cluster = postgres.Cluster(binaries, self.folder / "pg", ROLE, "odoo")
         kept = self.cache / "base"
         made_of = f"{LAYOUT}\n{self.cluster.version()}\n{hashlib.sha256(MAKE_USERS.encode()).hexdigest()}\n" + (self.root / "ready").read_text(encoding="utf-8")
         stamp = kept / "ready"
@@ -110,7 +99,7 @@ class Lab:
     def _make_base(self, kept):
         log_path = self.logs / "odoo-base.log"
         log_path.write_bytes(b"")
-        maker = postgres.Cluster(self.cluster.binaries, self.folder / "base-pg", self.cluster.password)
+        maker = postgres.Cluster(self.cluster.binaries, self.folder / "base-pg", ROLE, self.cluster.password)
         odoo = odoo14.Odoo(self.root, maker, self.folder / "base-odoo")
         try:
             maker.create()

@@ -13,7 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "clients"))
+sys.path += [str(Path(__file__).resolve().parent.parent / name) for name in ("clients", "lib")]
 
 import browser_tests  # noqa: E402
 import lint  # noqa: E402

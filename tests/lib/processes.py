@@ -3,9 +3,12 @@
 import ctypes
 import os
 import pwd
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 STOP_SECONDS = 20
 PR_SET_PDEATHSIG = 1
@@ -14,6 +17,20 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 class Ended(RuntimeError):
     """A program ended that should have gone on, or failed; the message has the end of its log."""
+
+
+def make_folder(prefix):
+    """A new folder that everybody may enter; the ones of those who were killed and could not remove theirs are gone.
+
+    Not below target/: what refuses to run as root runs as nobody, who may not enter there, and a socket's path must be short.
+    """
+    for path in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"):
+        pid = path.name.removeprefix(prefix).split("-")[0]
+        if pid.isdigit() and path.stat().st_uid == os.geteuid() and not Path("/proc", pid).exists():
+            shutil.rmtree(path, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
+    folder.chmod(0o711)
+    return folder
 
 
 def unprivileged():

@@ -11,7 +11,6 @@ from processes import Ended, Process, own, tail, unprivileged
 from server import free_port
 
 START_SECONDS = 60
-ROLE = "odoo"
 # What is thrown away need not survive a power cut.
 SETTINGS = {
     "listen_addresses": "127.0.0.1", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
@@ -30,10 +29,11 @@ def find_binaries():
 
 
 class Cluster:
-    """A server with its data below a folder that everybody may enter."""
+    """A server with its data below a folder that everybody may enter, and one role, which may do everything."""
 
-    def __init__(self, binaries, folder, password):
-        self.binaries, self.folder, self.password = Path(binaries), Path(folder), password
+    def __init__(self, binaries, folder, role, password, settings=None):
+        self.binaries, self.folder, self.role, self.password = Path(binaries), Path(folder), role, password
+        self.settings = {**SETTINGS, **(settings or {})}
         self.data = self.folder / "data"
         self.port = free_port()
         self.process = None
@@ -42,8 +42,16 @@ class Cluster:
         """What the server calls itself."""
         return subprocess.run([self.binaries / "postgres", "-V"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
-    def create(self):
-        """Makes a new, empty one."""
+    def major(self):
+        """The number of its series."""
+        return int(re.search(r"\d+", self.version()).group())
+
+    def url(self):
+        """Where its own database is, with the password."""
+        return f"postgres://{self.role}:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    def create(self, *options):
+        """Makes a new, empty one; `options` are initdb's."""
         self._make_folder()
         password = self.folder / "password"
         password.write_text(self.password, encoding="utf-8")
@@ -51,8 +59,8 @@ class Cluster:
         log_path = self.folder / "initdb.log"
         with open(log_path, "wb") as log:
             code = subprocess.run(
-                [self.binaries / "initdb", "-D", self.data, "-U", ROLE, "-E", "UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256",
-                 f"--pwfile={password}", "--no-sync"],
+                [self.binaries / "initdb", "-D", self.data, "-U", self.role, "-E", "UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256",
+                 f"--pwfile={password}", "--no-sync", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", check=False, **unprivileged(),
             ).returncode
         password.unlink()
@@ -78,7 +86,7 @@ class Cluster:
 
     def start(self):
         """Starts it and waits until it answers."""
-        settings = {**SETTINGS, "port": self.port, "unix_socket_directories": self.folder}
+        settings = {**self.settings, "port": self.port, "unix_socket_directories": self.folder}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self.process = Process(
             [self.binaries / "postgres", "-D", self.data, *options], self.folder.parent / "postgres.log", signal.SIGINT, cwd="/", **unprivileged(),
@@ -96,7 +104,7 @@ class Cluster:
 
     def _psql(self, database, statement):
         return subprocess.run(
-            [self.binaries / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", ROLE,
+            [self.binaries / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", self.role,
              "-d", database, "-c", statement],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env={"PGPASSWORD": self.password, "PATH": os.environ["PATH"]},
         )
