@@ -1,3 +1,8 @@
+DROP STATISTICS orest_authorization_year_stat;
+DROP STATISTICS orest_authorization_quarter_stat;
+DROP STATISTICS orest_authorization_month_stat;
+DROP STATISTICS orest_authorization_week_stat;
+DROP STATISTICS orest_authorization_day_stat;
 DROP INDEX orest_authorization_application_id_idx;
 CREATE INDEX orest_authorization_application_id_idx ON orest_authorization (application_id);
 DROP INDEX orest_authorization_archived_idx;
