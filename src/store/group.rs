@@ -1,6 +1,8 @@
 //! Puts the records of a search into groups: one statement, whose inner part finds the records with their keys and values
 //! and whose outer part groups them.
 
+use std::cmp::Ordering;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use serde_json::Value;
@@ -9,10 +11,10 @@ use super::StoreError;
 use super::connection::Connection;
 use super::dialect;
 use super::read::to_odoo;
-use super::search::{Lower, push_page, push_table};
+use super::search::{Lower, count, push_page, push_table};
 use super::sql::{Sql, SqlValue};
 use crate::domain::time::Timestamp;
-use crate::orm::field::{Field, Kind, Model};
+use crate::orm::field::{Column, Field, Kind, Model};
 use crate::orm::filter::{Filter, Targets, Values};
 use crate::orm::group::{Aggregate, Function, Granularity, GroupBy, GroupOrder, GroupTerm, Having};
 use crate::orm::order::OrderTerm;
@@ -54,6 +56,9 @@ pub struct Group {
 
 /// The groups, in order.
 pub fn group(connection: &mut Connection, query: &GroupQuery) -> Result<Vec<Group>, StoreError> {
+    if let Some(groups) = count_cases(connection, query)? {
+        return Ok(groups);
+    }
     let mut sql = Sql::new();
     sql.text("SELECT COUNT(*), ");
     dialect::json_array(&mut sql, |sql| {
@@ -79,6 +84,49 @@ pub fn count_groups(connection: &mut Connection, query: &GroupQuery) -> Result<i
     push_groups(&mut sql, query)?;
     sql.text(") AS found");
     Ok(sql.returning::<BigInt>().get_result(connection)?)
+}
+
+/// The groups of a field of cases, if only their numbers are wanted: a count of each case, which an index knows, instead of
+/// a sort of all records by what they are. `None` if more is wanted.
+fn count_cases(connection: &mut Connection, query: &GroupQuery) -> Result<Option<Vec<Group>>, StoreError> {
+    let [GroupBy { field, granularity: None, .. }] = query.by.as_slice() else { return Ok(None) };
+    let Column::Cases(cases) = field.column else { return Ok(None) };
+    if !values(query).is_empty() || !matches!(query.having, Having::All) {
+        return Ok(None);
+    }
+    let mut left = count(connection, query.model, &query.filter, None, query.now)?;
+    let mut found = Vec::with_capacity(cases.len() + 1);
+    for (key, _) in cases {
+        let case = Filter::among(*field, Values::Texts(vec![(*key).to_owned()]), false);
+        let filter = Filter::and([query.filter.clone(), case]);
+        let number = count(connection, query.model, &filter, None, query.now)?;
+        left -= number;
+        found.push((Some(*key), number));
+    }
+    found.push((None, left));
+    found.retain(|(_, number)| *number > 0);
+    let by_key = |left: Option<&str>, right: Option<&str>, descending: bool, nulls_first: bool| match (left, right) {
+        (Some(left), Some(right)) if descending => right.cmp(left),
+        (Some(left), Some(right)) => left.cmp(right),
+        (left, right) if nulls_first => left.is_some().cmp(&right.is_some()),
+        (left, right) => right.is_some().cmp(&left.is_some()),
+    };
+    found.sort_by(|left, right| {
+        let terms = query.order.iter().map(|term| match (&term.by, term.descending) {
+            (GroupTerm::Key(_), descending) => by_key(left.0, right.0, descending, term.nulls_first),
+            (GroupTerm::Aggregate(_), true) => right.1.cmp(&left.1),
+            (GroupTerm::Aggregate(_), false) => left.1.cmp(&right.1),
+        });
+        terms.fold(Ordering::Equal, Ordering::then).then_with(|| by_key(left.0, right.0, false, false))
+    });
+    let page = found.into_iter().skip(usize::try_from(query.offset).unwrap_or(usize::MAX));
+    let limit = query.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let groups = page.take(limit).map(|(key, count)| Group {
+        keys: vec![key.map_or(Value::Bool(false), Value::from)],
+        aggregates: vec![count.into(); query.aggregates.len()],
+        count,
+    });
+    Ok(Some(groups.collect()))
 }
 
 fn to_group(query: &GroupQuery, count: i64, text: &str) -> Result<Group, StoreError> {
@@ -133,12 +181,13 @@ fn to_aggregate(aggregate: &Aggregate, value: Value) -> Option<Value> {
 fn push_groups(sql: &mut Sql, query: &GroupQuery) -> Result<(), StoreError> {
     sql.text(" FROM (SELECT ").column(0, "id").text(" AS id");
     let mut lower = Lower::new(sql, query.now);
+    let values = values(query);
     for (place, key) in query.by.iter().enumerate() {
         lower.sql.text(", ");
-        push_key(&mut lower, key, place);
+        push_key(&mut lower, key, place, !values.is_empty());
         lower.sql.text(" AS ").name("k", place);
     }
-    for (place, field) in values(query).iter().enumerate() {
+    for (place, field) in values.iter().enumerate() {
         lower.sql.text(", ");
         lower.field(field, 0);
         lower.sql.text(" AS ").name("v", place);
@@ -160,8 +209,9 @@ fn push_groups(sql: &mut Sql, query: &GroupQuery) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What is the same for a search is the same group: no text and the empty one, no number and 0.
-fn push_key(lower: &mut Lower<'_>, key: &GroupBy, place: usize) {
+/// What is the same for a search is the same group: no text and the empty one, no number and 0. Where the rows are `read`
+/// for more than the key, an index that has the keys in order is hidden: through it they would be read in any order.
+fn push_key(lower: &mut Lower<'_>, key: &GroupBy, place: usize, read: bool) {
     if let Kind::Many2many { other, .. } = key.field.kind {
         lower.sql.name("m", place).text(".").identifier(other);
         return;
@@ -178,6 +228,7 @@ fn push_key(lower: &mut Lower<'_>, key: &GroupBy, place: usize) {
         Kind::Boolean => ("COALESCE(", ", FALSE)"),
         Kind::Integer if key.field.name != "id" => ("COALESCE(", ", 0)"),
         Kind::Char | Kind::Text => ("NULLIF(", ", '')"),
+        _ if read => ("COALESCE(", ", NULL)"),
         _ => ("", ""),
     };
     lower.sql.text(before);

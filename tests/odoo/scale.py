@@ -74,7 +74,7 @@ def run(lab, report, options):
         client = WebClient(trial, "admin")
         there = client.method(MODEL, "search_count", [])
         report.check(f"{count:,} authorizations are there", there >= count, there)
-        group = lambda by, lazy=True: client.method(MODEL, "web_read_group", [], ["generation"], by, limit=80, lazy=lazy)  # noqa: E731
+        group = lambda by, lazy=True: client.method(MODEL, "web_read_group", [], COLUMNS, by, limit=80, lazy=lazy)  # noqa: E731
         figures = []
         for what, call, aim in (
             ("nothing, for comparison: the user's own name", lambda: client.method("res.users", "read", [2], ["name"]), None),

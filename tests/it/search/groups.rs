@@ -1,5 +1,6 @@
 //! Groupings: what Odoo 19 answered for the same rows, and what the referee counts.
 
+use diesel::connection::SimpleConnection;
 use orest::orm::error::OdooError;
 use orest::orm::filter::Filter;
 use orest::orm::group::{Aggregate, GroupBy, GroupOrder, Having};
@@ -167,5 +168,46 @@ fn every_record_is_in_one_group() {
         let keys: Vec<_> = groups.iter().map(|group| group.keys[0].to_string()).collect();
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(keys.len(), distinct.len(), "{spec}: {keys:?}");
+    }
+}
+
+/// Numbers alone are counted case by case, with anything else all records are sorted by what they are.
+#[test]
+fn cases_are_counted_as_they_are_sorted() {
+    let mut fixture = Fixture::golden();
+    let dates = "UPDATE res_partner SET date = '2020-01-01' WHERE id IN (14, 30, 31);
+                 UPDATE res_partner SET date = '2027-01-01' WHERE id = 32;";
+    fixture.connection.batch_execute(dates).unwrap();
+    let expect = json!([["new", 1], ["old", 3], [false, 3]]);
+    for filter in [Filter::All, Filter::Nothing, Filter::IsTrue(PARTNER.field("active").unwrap())] {
+        for order in ["", "age desc", "age desc nulls last", "__count", "__count desc", "__count desc, age desc"] {
+            for (offset, limit) in [(0, None), (1, Some(1)), (0, Some(2))] {
+                let [counted, sorted] = [&["__count", "__count"][..], &["__count", "__count", "id:max"]].map(|specs| {
+                    let context = ResolveContext::unrestricted(&fixture.registry, now());
+                    let by = [GroupBy::parse("age", &PARTNER, &context).unwrap()];
+                    let aggregates: Vec<_> =
+                        specs.iter().map(|spec| Aggregate::parse(spec, &PARTNER, &context).unwrap()).collect();
+                    let query = GroupQuery {
+                        model: &PARTNER,
+                        filter: filter.clone(),
+                        order: GroupOrder::parse(&order.into(), &by, &aggregates, &PARTNER, &context).unwrap(),
+                        by: by.to_vec(),
+                        aggregates,
+                        having: Having::All,
+                        offset,
+                        limit,
+                        now: now(),
+                    };
+                    let groups = group(&mut fixture.connection, &query).unwrap().into_iter();
+                    let rows = groups.map(|group| (group.keys, group.aggregates[..2].to_vec(), group.count));
+                    rows.collect::<Vec<_>>()
+                });
+                assert_eq!(counted, sorted, "{filter:?} {order} {offset} {limit:?}");
+                if matches!(filter, Filter::All) && order.is_empty() && limit.is_none() {
+                    let rows: Vec<_> = counted.into_iter().map(|(keys, _, count)| json!([keys[0], count])).collect();
+                    assert_eq!(json!(rows), expect);
+                }
+            }
+        }
     }
 }
