@@ -44,6 +44,10 @@ pub fn search(connection: &mut Connection, query: &Query) -> Result<Vec<i64>, St
 
 /// The ids, in order, by one statement.
 fn find(connection: &mut Connection, query: &Query) -> Result<Vec<i64>, StoreError> {
+    Ok(find_sql(query)?.returning::<BigInt>().load(connection)?)
+}
+
+fn find_sql(query: &Query) -> Result<Sql, StoreError> {
     let mut sql = Sql::new();
     sql.text("SELECT ").column(0, "id").text(" FROM ");
     push_table(&mut sql, query.model, 0)?;
@@ -52,7 +56,7 @@ fn find(connection: &mut Connection, query: &Query) -> Result<Vec<i64>, StoreErr
     lower.where_clause(&query.filter, 0);
     lower.order_by(&query.order, 0);
     push_page(&mut sql, query.offset, query.limit);
-    Ok(sql.returning::<BigInt>().load(connection)?)
+    Ok(sql)
 }
 
 /// How many there are; counting stops at `limit`.
@@ -63,6 +67,10 @@ pub fn count(
     limit: Option<u64>,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
+    Ok(count_sql(model, filter, limit, now)?.returning::<BigInt>().get_result(connection)?)
+}
+
+fn count_sql(model: &'static Model, filter: &Filter, limit: Option<u64>, now: Timestamp) -> Result<Sql, StoreError> {
     let mut sql = Sql::new();
     match (filter, limit) {
         // all but a few, mostly: those few are counted, and how many there are at all a database knows sooner
@@ -83,7 +91,7 @@ pub fn count(
             sql.text(") AS found");
         }
     }
-    Ok(sql.returning::<BigInt>().get_result(connection)?)
+    Ok(sql)
 }
 
 /// `table AS t0`
@@ -465,6 +473,93 @@ impl<'a> Lower<'a> {
         self.sql.text(if term.descending { " DESC" } else { " ASC" });
         if term.field.name != "id" || !term.through.is_empty() {
             self.sql.text(if term.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::sql_types::{Integer, Text};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::orm::registry::Registry;
+    use crate::orm::resolve::ResolveContext;
+    use crate::orm::search_domain::{Limits, SearchDomain};
+    use crate::store::Store;
+    use crate::store::connection::DatabaseUrl;
+
+    /// How SQLite goes about it, step by step.
+    fn plan(connection: &mut Connection, statement: Sql) -> String {
+        let mut sql = Sql::new();
+        sql.text("EXPLAIN QUERY PLAN ").append(statement);
+        let steps: Vec<(i32, i32, i32, String)> =
+            sql.returning::<(Integer, Integer, Integer, Text)>().load(connection).expect("a plan");
+        steps.into_iter().map(|(.., step)| step.replace("orest_authorization_", "")).collect::<Vec<_>>().join("; ")
+    }
+
+    /// A list of a million authorizations is quick as long as a page and its count read one index, in order, and no row.
+    #[test]
+    fn the_list_reads_indexes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url: DatabaseUrl =
+            format!("sqlite://{}/test.sqlite3", folder.path().display()).parse().expect("a database");
+        drop(Store::open(&url).expect("a database"));
+        let mut connection = url.connect_reader().expect("a reader");
+        let registry = Registry::new();
+        let now = "2026-11-20T09:40:37".parse().expect("a moment");
+        let context = ResolveContext { active_test: true, ..ResolveContext::unrestricted(&registry, now) };
+        let model = registry.get("orest.authorization").expect("it is served");
+        let live = json!(["state", "=", "live"]);
+        let one = json!(["user_id", "=", 7]);
+        let named = json!(["user_id", "ilike", "alice"]);
+        for (domain, order, page, number) in [
+            (
+                json!([]),
+                "",
+                "SCAN t0 USING COVERING INDEX create_date_idx",
+                "SCAN CONSTANT ROW; SCALAR SUBQUERY 1; SCAN orest_authorization USING COVERING INDEX application_id_idx; \
+                 SCALAR SUBQUERY 2; SCAN t0 USING COVERING INDEX archived_idx",
+            ),
+            (
+                json!([live]),
+                "",
+                "SCAN t0 USING COVERING INDEX create_date_idx",
+                "SEARCH t0 USING COVERING INDEX state_idx (revoked_at=? AND <expr>>?)",
+            ),
+            (
+                json!([one, live]),
+                "",
+                "SEARCH t0 USING COVERING INDEX user_id_idx (user_id=?)",
+                "SEARCH t0 USING COVERING INDEX user_id_idx (user_id=?)",
+            ),
+            (
+                json!([named, live]),
+                "",
+                "SEARCH t0 USING COVERING INDEX user_id_idx (user_id=?); LIST SUBQUERY 1; SCAN t1; USE TEMP B-TREE FOR ORDER BY",
+                "SEARCH t0 USING COVERING INDEX user_id_idx (user_id=?); LIST SUBQUERY 1; SCAN t1",
+            ),
+            (
+                json!([["state", "=", "revoked"]]),
+                "last_used_at desc",
+                "SCAN t0 USING INDEX last_used_at_idx",
+                "SEARCH t0 USING COVERING INDEX state_idx (revoked_at>?)",
+            ),
+            (
+                json!([["application_id", "=", 3]]),
+                "id",
+                "SEARCH t0 USING COVERING INDEX application_id_idx (application_id=?)",
+                "SEARCH t0 USING COVERING INDEX application_id_idx (application_id=?)",
+            ),
+        ] {
+            let parsed = SearchDomain::parse(&domain, &Limits::default()).expect("well formed");
+            let filter = context.with_active(parsed, model).resolve(model, &context).expect("it has a meaning");
+            let order = Order::parse(&Value::from(order), model, &context).expect("an order");
+            let query = Query { model, filter, order, offset: 400_000, limit: Some(80), now };
+            let found = find_sql(&query).expect("a statement");
+            assert_eq!(plan(&mut connection, found), page, "{domain}");
+            let counted = count_sql(model, &query.filter, None, now).expect("a statement");
+            assert_eq!(plan(&mut connection, counted), number, "{domain}");
         }
     }
 }
