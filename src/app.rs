@@ -9,7 +9,7 @@ use crate::domain::token::{KeyId, KeyRing};
 use crate::orm::call::Orm;
 use crate::orm::registry::Registry;
 use crate::service::{Error, Service, keys};
-use crate::store::{Store, StoreError};
+use crate::store::{Claim, Store, StoreError};
 use crate::transport::http::{self, AppState, Settings};
 
 /// Everything that a process needs, made and connected.
@@ -73,7 +73,7 @@ impl App {
     }
 
     /// Claims the data for one server; to be held as long as it serves.
-    pub fn claim(config: &Config) -> Result<std::fs::File, StartError> {
+    pub fn claim(config: &Config) -> Result<Claim, StartError> {
         make_folder(config)?;
         Ok(config.database.claim()?)
     }

@@ -74,7 +74,7 @@ pub const FILL_BATCH: usize = 2_000;
 /// Writes that share one commit.
 pub const WRITE_GROUP_MAX: usize = 256;
 /// Connections that read.
-pub const READERS: u32 = 4;
+pub const READERS: usize = 4;
 /// How precise `last_used_at` is.
 pub const LAST_USED_PRECISION: Duration = Duration::from_secs(60);
 /// WebSockets and HTTP calls of our own RPC namespace at a time.

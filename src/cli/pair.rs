@@ -25,7 +25,7 @@ impl Pair {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let config = self.place.config(Layer::default())?;
         // A new database would be paired, and the server at another one would know nothing of it.
-        if config.database.identity().is_none() {
+        if config.database.is_absent() {
             anyhow::bail!(
                 "there is no database in {}: run this where `orest serve` runs, with the same settings",
                 config.data_dir.display()

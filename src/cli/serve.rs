@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::config::{Config, Layer};
 use crate::limits;
 use crate::service::demo::{Demo, logins};
-use crate::store::{DatabaseUrl, Server};
+use crate::store::Server;
 use crate::transport::server;
 
 /// Serve all doors.
@@ -87,7 +87,7 @@ impl Serve {
         let address = listener.local_addr()?;
         let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let this = Server { instance: app.service.instance().to_owned(), base_url: base_url.clone() };
-        DatabaseUrl::note_server(&mut claim, &this)?;
+        claim.note_server(&this)?;
 
         let demo = if self.demo { prepare_demo(&app, &config, &base_url).await? } else { None };
         let generated = app.service.ensure_administrator(self.admin_password).await?;

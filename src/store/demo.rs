@@ -54,8 +54,12 @@ pub fn insert_authorizations(connection: &mut Connection, rows: &[PastAuthorizat
             )
         })
         .collect();
-    // Without RETURNING: ids are given in order to the single writer, so the last one tells all.
-    diesel::insert_into(authorization::table).values(&values).execute(connection)?;
+    let insert = diesel::insert_into(authorization::table).values(&values);
+    match connection {
+        Connection::Postgres(connection) => return Ok(insert.returning(authorization::id).load(connection)?),
+        // Without RETURNING: ids are given in order to the single writer, so the last one tells all.
+        Connection::Sqlite(connection) => insert.execute(connection)?,
+    };
     let last: Option<i64> = authorization::table.select(diesel::dsl::max(authorization::id)).first(connection)?;
     let last = last.unwrap_or(0);
     let count = i64::try_from(rows.len()).unwrap_or(0);

@@ -3,8 +3,8 @@
 
 use diesel::QueryResult;
 use diesel::sql_types::{Nullable, Text};
+use diesel::sqlite::SqliteConnection;
 
-use super::connection::Connection;
 use super::sql::{Sql, SqlValue};
 use crate::orm::filter::{Comparison, Part, Values};
 use crate::orm::group::{Function, Granularity};
@@ -23,7 +23,7 @@ diesel::define_sql_function! {
 }
 
 /// Adds to SQLite the functions that PostgreSQL has: SQLite's own LIKE knows no case and only ASCII.
-pub fn register_functions(connection: &mut Connection) -> QueryResult<()> {
+pub fn register_functions(connection: &mut SqliteConnection) -> QueryResult<()> {
     let matches = |text: Option<String>, pattern: &str, fold| Some(Pattern::new(pattern, fold).matches(&text?));
     orest_like_utils::register_impl(connection, move |text: Option<String>, pattern: String| {
         matches(text, &pattern, false)

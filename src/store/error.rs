@@ -26,6 +26,17 @@ pub enum StoreError {
         /// The row.
         id: i64,
     },
+    /// The database has been brought to the schema of a newer version.
+    #[error(
+        "{database} was brought up to date by a newer orest (its step {step} is unknown here): run that version on all nodes, \
+         or put the copy from before it back"
+    )]
+    Newer {
+        /// Which.
+        database: String,
+        /// The first step that this version does not know.
+        step: String,
+    },
     /// A mistake of ours: a query that the database does not understand.
     #[error("the database refused a query: {0}")]
     Backend(String),
@@ -50,11 +61,10 @@ impl From<Diesel> for StoreError {
             return Self::Backend(error.to_string());
         };
         let message = information.message();
-        let conflict = |kind| Self::Conflict {
-            // SQLite: "UNIQUE constraint failed: res_users.login"
-            constraint: message.split_once("failed: ").map_or(message, |(_, rest)| rest).to_owned(),
-            kind,
-        };
+        // PostgreSQL names it apart; SQLite: "UNIQUE constraint failed: res_users.login"
+        let named = information.constraint_name();
+        let constraint = named.unwrap_or_else(|| message.split_once("failed: ").map_or(message, |(_, rest)| rest));
+        let conflict = |kind| Self::Conflict { constraint: constraint.to_owned(), kind };
         match kind {
             DatabaseErrorKind::UniqueViolation => conflict(Constraint::Unique),
             DatabaseErrorKind::ForeignKeyViolation => conflict(Constraint::ForeignKey),

@@ -1,14 +1,14 @@
 //! What somebody must know of a database who looks why things don't work. Changes nothing in it.
 
-use diesel::migration::MigrationSource;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
-use super::connection::{Backend, DatabaseUrl};
+use super::connection::{Connection, DatabaseUrl};
 use super::error::StoreError;
+use super::migrations::{self, Distance};
 use super::pairing::{self, Pairing};
 use super::schema::{orest_authorization as authorization, orest_revocation as revocation};
-use super::{SQLITE_MIGRATIONS, users};
+use super::users;
 use crate::domain::time::Timestamp;
 use crate::domain::user::Group;
 
@@ -46,9 +46,9 @@ pub struct Content {
 }
 
 #[derive(QueryableByName)]
-struct Line {
-    #[diesel(sql_type = Text)]
-    text: String,
+struct Bytes {
+    #[diesel(sql_type = BigInt)]
+    bytes: i64,
 }
 
 #[derive(QueryableByName)]
@@ -59,20 +59,13 @@ struct Check {
 
 /// Looks at a database that is there.
 pub fn inspect(url: &DatabaseUrl) -> Result<Inspection, StoreError> {
-    // What was written last is in a file beside it until there is time to put it in.
-    let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len());
-    let beside = size(&url.path().with_extension("sqlite3-wal")).unwrap_or(0);
-    let bytes = size(url.path()).map_err(|error| StoreError::Unavailable(error.to_string()))? + beside;
     let mut connection = url.connect_reader()?;
     let connection = &mut connection;
-    let applied: Vec<Line> =
-        diesel::sql_query("SELECT version AS text FROM __diesel_schema_migrations").load(connection)?;
-    let known = MigrationSource::<Backend>::migrations(&SQLITE_MIGRATIONS)
-        .map_err(|error| StoreError::Backend(format!("migrations: {error}")))?;
-    let known: Vec<String> = known.iter().map(|migration| migration.name().version().to_string()).collect();
-    let behind = known.iter().filter(|version| !applied.iter().any(|line| line.text == **version)).count();
-    let ahead = applied.iter().any(|line| !known.contains(&line.text));
-    let looked_through = bytes <= LOOKED_THROUGH_MAX;
+    let bytes = size(url, connection)?;
+    let Distance { behind, ahead } = migrations::distance(connection)?;
+    let ahead = !ahead.is_empty();
+    // A server looks after its pages itself (data checksums, amcheck).
+    let looked_through = url.path().is_some() && bytes <= LOOKED_THROUGH_MAX;
     let damage = if looked_through {
         let found: Vec<Check> = diesel::sql_query("PRAGMA quick_check(1)").load(connection)?;
         found.into_iter().map(|check| check.quick_check).find(|text| text != "ok")
@@ -81,6 +74,18 @@ pub fn inspect(url: &DatabaseUrl) -> Result<Inspection, StoreError> {
     };
     let content = if behind == 0 && !ahead && damage.is_none() { Some(content(connection)?) } else { None };
     Ok(Inspection { bytes, behind, ahead, looked_through, damage, content })
+}
+
+fn size(url: &DatabaseUrl, connection: &mut Connection) -> Result<u64, StoreError> {
+    let Some(path) = url.path() else {
+        let Bytes { bytes } =
+            diesel::sql_query("SELECT pg_database_size(current_database()) AS bytes").get_result(connection)?;
+        return Ok(u64::try_from(bytes).unwrap_or(0));
+    };
+    let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len());
+    // What was written last is in a file beside it until there is time to put it in.
+    let beside = size(&path.with_extension("sqlite3-wal")).unwrap_or(0);
+    Ok(size(path).map_err(|error| StoreError::Unavailable(error.to_string()))? + beside)
 }
 
 fn content(connection: &mut super::Connection) -> Result<Content, StoreError> {

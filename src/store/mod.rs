@@ -16,9 +16,13 @@ pub mod forms;
 pub mod group;
 pub mod hooks;
 pub mod inspect;
+pub mod migrations;
+pub mod multi;
 pub mod pairing;
 pub mod password_failures;
+pub mod postgres;
 pub mod read;
+mod readers;
 pub mod records;
 pub mod revocations;
 pub mod schema;
@@ -26,47 +30,41 @@ pub mod sealing_keys;
 pub mod search;
 pub mod sessions;
 pub mod sql;
+mod sqlite;
 pub mod tickets;
 pub mod users;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
 
-use diesel::r2d2::{ConnectionManager, Pool};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel::connection::SimpleConnection as _;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::limits;
 
-pub use connection::{Connection, DatabaseUrl, Server};
+pub use connection::{Claim, Connection, DatabaseUrl, Server};
 pub use error::{Constraint, StoreError};
 use hooks::{Hooks, Written};
 pub use writer::Tx;
 
-/// The migrations of SQLite, in order.
-pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-
 /// The database. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Store {
-    readers: Pool<ConnectionManager<Connection>>,
+    readers: readers::Readers,
     permits: Arc<Semaphore>,
     writer: writer::Writer,
     hooks: Arc<OnceLock<Arc<dyn Hooks>>>,
 }
 
 impl Store {
-    /// Opens the database, makes it if it is not there, and brings it to this version's schema.
+    /// Opens the database, makes it if it is a file that is not there, and brings it to this version's schema.
     /// Blocks: call it before the runtime serves.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let mut connection = url.connect_writer(true)?;
-        connection
-            .run_pending_migrations(SQLITE_MIGRATIONS)
-            .map_err(|error| StoreError::Backend(format!("migration: {error}")))?;
+        let connection = migrations::run(url)?;
         let hooks = Arc::new(OnceLock::new());
         Ok(Self {
-            readers: url.reader_pool(limits::READERS)?,
-            permits: Arc::new(Semaphore::new(limits::READERS as usize)),
+            readers: readers::Readers::new(url.clone()),
+            permits: Arc::new(Semaphore::new(limits::READERS)),
             writer: writer::Writer::start(url.clone(), connection, Arc::clone(&hooks)),
             hooks,
         })
@@ -90,8 +88,10 @@ impl Store {
         let readers = self.readers.clone();
         let result = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let mut connection = readers.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            snapshot(&mut connection, work)
+            let mut connection = readers.take()?;
+            let result = snapshot(&mut connection, work);
+            readers.give_back(connection);
+            result
         })
         .await;
         result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
@@ -128,9 +128,12 @@ fn snapshot<T, E: From<StoreError>>(
     connection: &mut Connection,
     work: impl FnOnce(&mut Connection) -> Result<T, E>,
 ) -> Result<T, E> {
-    use diesel::connection::{AnsiTransactionManager, TransactionManager};
-    AnsiTransactionManager::begin_transaction(connection).map_err(StoreError::from)?;
+    match connection {
+        Connection::Sqlite(connection) => connection.batch_execute("BEGIN").map_err(StoreError::from)?,
+        // Goes with the first query.
+        Connection::Postgres(connection) => connection.defer("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+    }
     let result = work(connection);
-    AnsiTransactionManager::rollback_transaction(connection).map_err(StoreError::from)?;
+    connection.batch_execute("ROLLBACK").map_err(StoreError::from)?;
     result
 }

@@ -149,8 +149,14 @@ impl Sql {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_sql(text),
-                Piece::Either(sqlite, _) => out.push_sql(sqlite),
-                Piece::Differing(by_database) => by_database[0].push(out)?,
+                Piece::Either(sqlite, postgres) => out.push_sql(match out.backend() {
+                    Backend::Sqlite(_) => sqlite,
+                    Backend::Postgres(_) => postgres,
+                }),
+                Piece::Differing(by_database) => match out.backend() {
+                    Backend::Sqlite(_) => by_database[0].push(out)?,
+                    Backend::Postgres(_) => by_database[1].push(out)?,
+                },
                 Piece::Identifier(name) => out.push_identifier(name)?,
                 Piece::Name(prefix, number) => out.push_sql(&format!("{prefix}{number}")),
                 Piece::Value(value) => match value {

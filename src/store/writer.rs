@@ -1,11 +1,14 @@
 //! The one thread that writes. It takes all work that waits, runs each piece in a savepoint, and commits once:
 //! concurrent refreshes and revocations share an fsync, and nobody ever sees the database busy.
+//!
+//! Of the nodes on one PostgreSQL each has such a thread, and the row of `orest_feed`, which each locks first, puts their
+//! transactions one after the other: inside a write nothing else writes, there too.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::SimpleConnection as _;
 use roaring::RoaringBitmap;
 use tokio::sync::oneshot;
 
@@ -13,6 +16,7 @@ use super::changes::Change;
 use super::connection::{Connection, DatabaseUrl};
 use super::error::StoreError;
 use super::hooks::{Commit, Hooks, Written};
+use super::postgres::transaction::{self, Fate, Ticket};
 use crate::limits;
 
 /// A write transaction.
@@ -50,7 +54,8 @@ impl Tx<'_> {
         self.batch.waits = true;
     }
 
-    /// Runs `effect` on this node alone after the commit, in the order of the commits, before anybody is answered. Not at all if it fails.
+    /// Runs `effect` on this node alone after the commit, in the order of the commits, before anybody is answered. Not at
+    /// all if it fails.
     pub fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
         self.batch.after_commit.push(Box::new(effect));
     }
@@ -74,8 +79,12 @@ impl Tx<'_> {
 }
 
 trait Job: Send {
+    /// Whether it had its turn. It has no second one.
+    fn has_run(&self) -> bool;
     /// Whether its changes are to be kept.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// What it did can't be kept, although it thinks so.
+    fn fail(&mut self, error: StoreError);
     /// Answers.
     fn finish(self: Box<Self>, outcome: Result<Option<&Arc<Commit>>, &StoreError>);
 }
@@ -95,6 +104,10 @@ where
     T: Send,
     E: From<StoreError> + Send,
 {
+    fn has_run(&self) -> bool {
+        self.work.is_none()
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let work = self.work.take().expect("a job runs once");
         // A panic here must not take the writer along, nor leave half of its work.
@@ -102,6 +115,10 @@ where
             .unwrap_or_else(|_| Err(StoreError::Backend("a write panicked".to_owned()).into()));
         self.waits = std::mem::take(&mut tx.batch.waits);
         self.result.insert(result).is_ok()
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.result = Some(Err(error.into()));
     }
 
     fn finish(self: Box<Self>, outcome: Result<Option<&Arc<Commit>>, &StoreError>) {
@@ -126,9 +143,10 @@ impl Writer {
     /// Starts the thread. It ends when the last handle is gone.
     pub(super) fn start(url: DatabaseUrl, connection: Connection, hooks: Arc<OnceLock<Arc<dyn Hooks>>>) -> Self {
         let (queue, jobs) = mpsc::channel();
+        let thread = Thread { identity: url.identity(), url, connection, hooks };
         thread::Builder::new()
             .name("orest-writer".to_owned())
-            .spawn(move || run(&url, connection, &jobs, &hooks))
+            .spawn(move || thread.run(&jobs))
             .expect("the system can start a thread, or nothing would work");
         Self { queue }
     }
@@ -145,54 +163,154 @@ impl Writer {
     }
 }
 
-fn run(
-    url: &DatabaseUrl,
-    mut connection: Connection,
-    jobs: &mpsc::Receiver<Box<dyn Job>>,
-    hooks: &OnceLock<Arc<dyn Hooks>>,
-) {
-    let identity = url.identity();
-    while let Ok(first) = jobs.recv() {
-        let mut group = vec![first];
-        group.extend(jobs.try_iter().take(limits::WRITE_GROUP_MAX - 1));
-        let mut batch = Batch::default();
-        let outcome = if url.identity() == identity {
-            commit_group(&mut connection, &mut group, &mut batch)
-        } else {
-            Err(StoreError::Unavailable("the database file is gone or another one stands in its place".to_owned()))
-        };
-        match outcome {
-            Ok(()) => {
-                let commit = hooks.get().and_then(|hooks| hooks.committed(&batch.changes));
-                for effect in batch.after_commit {
-                    effect();
+struct Thread {
+    url: DatabaseUrl,
+    identity: Option<(u64, u64)>,
+    connection: Connection,
+    hooks: Arc<OnceLock<Arc<dyn Hooks>>>,
+}
+
+/// Why a group was not committed, as far as is known.
+enum Failure {
+    /// Nothing of it holds.
+    Undone(StoreError),
+    /// Only the database knows: it was told to commit, and then nothing was heard.
+    Unanswered(Ticket, StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Undone(error)
+    }
+}
+
+impl From<diesel::result::Error> for Failure {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Undone(error.into())
+    }
+}
+
+impl Thread {
+    fn run(mut self, jobs: &mpsc::Receiver<Box<dyn Job>>) {
+        while let Ok(first) = jobs.recv() {
+            let mut group = vec![first];
+            group.extend(jobs.try_iter().take(limits::WRITE_GROUP_MAX - 1));
+            let left = self.commit(group);
+            if !left.is_empty() {
+                // The connection was lost before these had their turn. If the next one is too, the database is away.
+                for job in self.commit(left) {
+                    job.finish(Err(&StoreError::Unavailable("the connection to the database was lost".to_owned())));
                 }
-                group.into_iter().for_each(|job| job.finish(Ok(commit.as_ref())));
             }
-            Err(error) => {
-                tracing::error!(%error, jobs = group.len(), "a commit failed; none of it holds");
-                // Outside a transaction this fails, which is what we want to reach.
-                let _ = connection.batch_execute("ROLLBACK");
-                group.into_iter().for_each(|job| job.finish(Err(&error)));
+        }
+    }
+
+    /// Commits a group and answers. Gives back those that had no turn because the connection was lost.
+    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        let mut batch = Batch::default();
+        let outcome = match self.reach().map_err(Failure::Undone).and_then(|()| self.try_commit(&mut group, &mut batch))
+        {
+            Err(Failure::Unanswered(ticket, error)) => self.learn(&ticket, error),
+            Err(Failure::Undone(error)) => Err(error),
+            Ok(()) => Ok(()),
+        };
+        let Err(error) = outcome else {
+            let commit = self.hooks.get().and_then(|hooks| hooks.committed(&batch.changes));
+            for effect in batch.after_commit {
+                effect();
             }
+            group.into_iter().for_each(|job| job.finish(Ok(commit.as_ref())));
+            return Vec::new();
+        };
+        tracing::error!(%error, jobs = group.len(), "a commit failed");
+        // Outside a transaction this fails, which is what we want to reach.
+        let _ = self.connection.batch_execute("ROLLBACK");
+        let (left, ended): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|job| !job.has_run() && self.connection.is_lost());
+        ended.into_iter().for_each(|job| job.finish(Err(&error)));
+        left
+    }
+
+    /// Makes sure that the database is where it was, or can be reached again.
+    fn reach(&mut self) -> Result<(), StoreError> {
+        if self.url.identity() != self.identity {
+            let text = "the database file is gone or another one stands in its place";
+            return Err(StoreError::Unavailable(text.to_owned()));
+        }
+        if self.connection.is_lost() {
+            self.connection = self.url.connect_writer(false)?;
+            tracing::info!(database = %self.url, "connected again");
+        }
+        Ok(())
+    }
+
+    fn try_commit(&mut self, group: &mut [Box<dyn Job>], batch: &mut Batch) -> Result<(), Failure> {
+        let connection = &mut self.connection;
+        let ticket = match connection {
+            Connection::Sqlite(connection) => {
+                connection.batch_execute("BEGIN IMMEDIATE")?;
+                None
+            }
+            Connection::Postgres(connection) => Some(transaction::begin(connection)?),
+        };
+        if let (Some(ticket), Some(hooks)) = (&ticket, self.hooks.get()) {
+            hooks.catch_up(connection, ticket.sequence)?;
+        }
+        for job in group {
+            run_in_savepoint(connection, job.as_mut(), batch)?;
+        }
+        let committed = connection.batch_execute("COMMIT").map_err(StoreError::from);
+        match (committed, ticket) {
+            (Ok(()), _) => Ok(()),
+            // The server said no, or it went before it could say anything.
+            (Err(error @ StoreError::Unavailable(_)), Some(ticket)) => Err(Failure::Unanswered(ticket, error)),
+            (Err(error), _) => Err(Failure::Undone(error)),
+        }
+    }
+
+    /// Asks what has become of a transaction whose commit was not answered.
+    fn learn(&mut self, ticket: &Ticket, error: StoreError) -> Result<(), StoreError> {
+        let DatabaseUrl::Postgres(url) = &self.url else { return Err(error) };
+        match transaction::learn(url, ticket) {
+            Fate::Committed => {
+                tracing::warn!(%error, "the connection was lost while committing; the database has committed");
+                Ok(())
+            }
+            Fate::Undone => Err(error),
+            Fate::Unknown => Err(StoreError::Unavailable(format!(
+                "{error}; it can't be known now whether this has been done: look before you do it again"
+            ))),
         }
     }
 }
 
-fn commit_group(connection: &mut Connection, group: &mut [Box<dyn Job>], batch: &mut Batch) -> Result<(), StoreError> {
-    connection.batch_execute("BEGIN IMMEDIATE")?;
-    for job in group {
-        connection.batch_execute("SAVEPOINT job")?;
-        let (changes, effects) = (batch.changes.len(), batch.after_commit.len());
-        let noted = (batch.revoked.clone(), batch.restored.clone());
-        if job.run(&mut Tx { connection, batch }) {
-            connection.batch_execute("RELEASE job")?;
-        } else {
-            connection.batch_execute("ROLLBACK TO job; RELEASE job")?;
-            batch.changes.truncate(changes);
-            batch.after_commit.truncate(effects);
-            (batch.revoked, batch.restored) = noted;
+fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job, batch: &mut Batch) -> Result<(), StoreError> {
+    let (changes, effects) = (batch.changes.len(), batch.after_commit.len());
+    let noted = (batch.revoked.clone(), batch.restored.clone());
+    match connection {
+        Connection::Sqlite(connection) => connection.batch_execute("SAVEPOINT job")?,
+        Connection::Postgres(connection) => connection.savepoint("job"),
+    }
+    let mut keep = job.run(&mut Tx { connection, batch });
+    if keep {
+        let released = match connection {
+            Connection::Sqlite(connection) => connection.batch_execute("RELEASE job"),
+            Connection::Postgres(connection) => connection.release("job"),
+        };
+        match released {
+            Ok(()) => {}
+            Err(error) if connection.is_lost() => return Err(error.into()),
+            Err(error) => {
+                job.fail(error.into());
+                keep = false;
+            }
         }
     }
-    Ok(connection.batch_execute("COMMIT")?)
+    if !keep {
+        connection.batch_execute("ROLLBACK TO job; RELEASE job")?;
+        batch.changes.truncate(changes);
+        batch.after_commit.truncate(effects);
+        (batch.revoked, batch.restored) = noted;
+    }
+    Ok(())
 }

@@ -12,7 +12,8 @@ use orest::orm::field::{Column, Kind, Storage};
 use orest::orm::methods;
 use orest::orm::registry::Registry;
 use orest::orm::search_domain::SearchDomain;
-use orest::store::{Connection, DatabaseUrl, SQLITE_MIGRATIONS};
+use orest::store::migrations::SQLITE;
+use orest::store::{Connection, DatabaseUrl};
 use serde_json::Value;
 
 #[derive(QueryableByName)]
@@ -34,7 +35,7 @@ fn migrated() -> (Connection, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = DatabaseUrl::Sqlite(folder.path().join("rules.sqlite3"));
     let mut connection = url.connect_writer(true).expect("opens");
-    connection.run_pending_migrations(SQLITE_MIGRATIONS).expect("migrates");
+    connection.run_pending_migrations(SQLITE).expect("migrates");
     (connection, folder)
 }
 
@@ -45,13 +46,13 @@ fn migrations_go_up_and_down_and_up() {
         "SELECT sql AS name FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'";
     let first = names(&mut connection, schema);
     assert!(first.len() > 20, "{first:?}");
-    connection.revert_all_migrations(SQLITE_MIGRATIONS).expect("goes down");
+    connection.revert_all_migrations(SQLITE).expect("goes down");
     let left = names(
         &mut connection,
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
     );
     assert_eq!(left, BTreeSet::from(["sqlite_sequence".to_owned()]));
-    connection.run_pending_migrations(SQLITE_MIGRATIONS).expect("goes up again");
+    connection.run_pending_migrations(SQLITE).expect("goes up again");
     assert_eq!(names(&mut connection, schema), first);
 }
 

@@ -6,6 +6,7 @@ mod web;
 use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -146,40 +147,59 @@ fn data_folder(report: &mut Report, config: &Config) -> bool {
 
 fn database(report: &mut Report, config: &Config) -> Option<Content> {
     const WHAT: &str = "database";
-    let path = config.database.path().display();
-    let mode = match fs::metadata(config.database.path()) {
+    let file = config.database.path();
+    if let Some(path) = file
+        && !database_file(report, path)
+    {
+        return None;
+    }
+    let place = file.map_or_else(|| config.database.to_string(), |path| path.display().to_string());
+    match inspect(&config.database) {
+        Ok(found) => {
+            schema(report, &place, &found);
+            found.content
+        }
+        Err(StoreError::Unavailable(cause)) if file.is_none() => {
+            // The cause names the server.
+            report.fail(WHAT, cause, "look at the server, at the network, and at the URL's user and password");
+            None
+        }
+        Err(StoreError::Unavailable(cause)) if !cause.contains("not a database") => {
+            report.fail(WHAT, format!("{place}: {cause}"), "look at its permissions and at the disk");
+            None
+        }
+        Err(error) => {
+            let advice = if file.is_some() {
+                "if it was made by orest, it is damaged: put your last copy back"
+            } else {
+                "start `orest serve` with this URL, which makes its tables, or correct the URL"
+            };
+            report.fail(WHAT, format!("{place}: {error}"), advice);
+            None
+        }
+    }
+}
+
+/// Says whether there is one.
+fn database_file(report: &mut Report, path: &Path) -> bool {
+    const WHAT: &str = "database";
+    let shown = path.display();
+    let mode = match fs::metadata(path) {
         Ok(file) => file.permissions().mode() & 0o777,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let advice = "start `orest serve`, which makes it, or give --database and --data-dir as it has them";
-            report.fail(WHAT, format!("{path} does not exist"), advice);
-            return None;
+            report.fail(WHAT, format!("{shown} does not exist"), advice);
+            return false;
         }
         Err(error) => {
-            report.fail(WHAT, format!("{path}: {error}"), "run this as the user who runs the server");
-            return None;
+            report.fail(WHAT, format!("{shown}: {error}"), "run this as the user who runs the server");
+            return false;
         }
     };
     if mode & 0o077 != 0 {
-        report.fail(WHAT, format!("others may read {path} (mode {mode:03o})"), format!("run chmod 600 {path}"));
+        report.fail(WHAT, format!("others may read {shown} (mode {mode:03o})"), format!("run chmod 600 {shown}"));
     }
-    match inspect(&config.database) {
-        Ok(found) => {
-            schema(report, &path, &found);
-            found.content
-        }
-        Err(StoreError::Unavailable(cause)) if !cause.contains("not a database") => {
-            report.fail(WHAT, format!("{path}: {cause}"), "look at its permissions and at the disk");
-            None
-        }
-        Err(error) => {
-            report.fail(
-                WHAT,
-                format!("{path}: {error}"),
-                "if it was made by orest, it is damaged: put your last copy back",
-            );
-            None
-        }
-    }
+    true
 }
 
 fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {

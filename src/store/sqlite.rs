@@ -1,0 +1,104 @@
+//! The embedded database: one file, one process that writes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::connection::{Connection as _, SimpleConnection as _};
+use diesel::sqlite::SqliteConnection;
+
+use super::dialect;
+use super::error::StoreError;
+
+/// A running server, as it has noted itself beside the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// What `/ready` says of it: random, from start to end.
+    pub instance: String,
+    /// Where it is reached.
+    pub base_url: String,
+}
+
+/// How long a connection waits for another process that holds the file, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// WAL: readers never wait for the writer. FULL: an answer that was given survives a power cut. No memory map: it would count
+/// as ours, and the system's own cache serves as well.
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+     PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;";
+/// Page caches, in kB: the writer works all over the file, readers look at a page here and there.
+const WRITER_CACHE: &str = "PRAGMA cache_size = -16384;";
+const READER_CACHE: &str = "PRAGMA cache_size = -4096; PRAGMA query_only = ON;";
+
+/// The one connection that writes. `create` makes a file that is not there.
+pub(super) fn connect_writer(path: &Path, create: bool) -> Result<SqliteConnection, StoreError> {
+    if !create && !path.exists() {
+        return Err(StoreError::Unavailable(format!("{} does not exist", path.display())));
+    }
+    if create {
+        // SQLite gives the files beside it the same mode.
+        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        made.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+    }
+    connect(path, WRITER_CACHE)
+}
+
+/// A connection that reads a database which is there.
+pub(super) fn connect_reader(path: &Path) -> Result<SqliteConnection, StoreError> {
+    connect(path, READER_CACHE)
+}
+
+fn connect(path: &Path, cache: &str) -> Result<SqliteConnection, StoreError> {
+    let mut connection = SqliteConnection::establish(&path.to_string_lossy())
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))?;
+    connection.batch_execute(PRAGMAS)?;
+    dialect::register_functions(&mut connection)?;
+    connection.batch_execute(cache)?;
+    Ok(connection)
+}
+
+/// Which file it is: SQLite would go on writing to a file that nobody will ever open again. `None`: there is none.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Claims the database for one server.
+pub(super) fn claim(path: &Path) -> Result<File, StoreError> {
+    let path = path.with_extension("lock");
+    // Nobody else may hold the lock, and so keep the server from starting.
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(StoreError::Unavailable("another orest serves this database already".to_owned())),
+    }
+}
+
+/// Notes in the claim's file which server holds it.
+pub(super) fn note_server(claim: &mut File, server: &Server) -> io::Result<()> {
+    use std::io::Write as _;
+    claim.set_len(0)?;
+    write!(claim, "{}\n{}\n", server.instance, server.base_url)
+}
+
+/// The server that holds the claim; `None`: there is none. Makes no file.
+pub(super) fn server(path: &Path) -> io::Result<Option<Server>> {
+    let file = match File::open(path.with_extension("lock")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let text = io::read_to_string(file)?;
+            let mut lines = text.lines().map(str::to_owned);
+            let (instance, base_url) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+            Ok(Some(Server { instance, base_url }))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
