@@ -67,7 +67,7 @@ impl App {
         let store = Store::open(&config.database)?;
         let keys = KeyFile::in_folder(&config.data_dir);
         let ring = load_keys(&store, &keys, entropy.as_ref(), clock.now()).await?;
-        let service = Service::start(store, ring, clock, entropy).await?;
+        let service = Service::start_with(store, ring, clock, entropy, config.cluster).await?;
         service.ensure_shipped_actions().await?;
         Ok(Self { service, keys })
     }

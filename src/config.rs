@@ -4,9 +4,11 @@ pub mod keys;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::cluster::{LEASE_LENGTH, Settings};
 use crate::store::DatabaseUrl;
 
 /// What can be set, before it is checked. The same shape for the file and for what the command line and the environment
@@ -26,6 +28,33 @@ pub struct Layer {
     pub database_name: Option<String>,
     /// `OREST_TRUST_PROXY`: whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trust_proxy: Option<bool>,
+    /// `OREST_METRICS_LISTEN`, `--metrics-listen`: address and port of the metrics.
+    pub metrics_listen: Option<String>,
+    /// How it stands together with other nodes of the same database.
+    #[serde(default)]
+    pub cluster: ClusterLayer,
+}
+
+/// The section `cluster`, before it is checked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterLayer {
+    /// `OREST_CLUSTER_LEASE`, `--cluster-lease`: such as `3s`.
+    pub lease: Option<String>,
+    /// `OREST_CLUSTER_REVOKE_WAIT`, `--cluster-revoke-wait`: such as `4s`.
+    pub revoke_wait: Option<String>,
+    /// `OREST_NODE_NAME`, `--node-name`.
+    pub node_name: Option<String>,
+}
+
+impl ClusterLayer {
+    fn over(self, below: Self) -> Self {
+        Self {
+            lease: self.lease.or(below.lease),
+            revoke_wait: self.revoke_wait.or(below.revoke_wait),
+            node_name: self.node_name.or(below.node_name),
+        }
+    }
 }
 
 impl Layer {
@@ -45,6 +74,8 @@ impl Layer {
             base_url: self.base_url.or(below.base_url),
             database_name: self.database_name.or(below.database_name),
             trust_proxy: self.trust_proxy.or(below.trust_proxy),
+            metrics_listen: self.metrics_listen.or(below.metrics_listen),
+            cluster: self.cluster.over(below.cluster),
         }
     }
 }
@@ -76,7 +107,16 @@ pub struct Config {
     pub database_name: String,
     /// Whether forwarding headers are believed.
     pub trust_proxy: bool,
+    /// Where the metrics are told; `None`: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// How it stands together with other nodes of the same database.
+    pub cluster: Settings,
+    /// What the other nodes call this one; `None`: by its machine and port.
+    pub node_name: Option<String>,
 }
+
+/// A little less than a request may take.
+const REVOKE_WAIT_MAX: Duration = Duration::from_secs(50);
 
 /// `$XDG_DATA_HOME/orest`, `~/.local/share/orest`, or `./orest-data` where there is no home.
 fn default_data_dir() -> PathBuf {
@@ -111,7 +151,36 @@ impl Config {
                 return Err(complain("base_url", url, "must look like https://auth.example.com".to_owned()));
             }
         }
+        let duration = |key, text: Option<&str>| {
+            let read =
+                |text| parse_duration(text).ok_or_else(|| complain(key, text, "must look like 3s or 500ms".to_owned()));
+            text.map(read).transpose()
+        };
+        let cluster = layer.cluster;
+        let lease = duration("cluster.lease", cluster.lease.as_deref())?.unwrap_or(Settings::default().lease);
+        if !LEASE_LENGTH.contains(&lease) {
+            let message = "must be between 500ms and 30s, and the same on all nodes".to_owned();
+            return Err(complain("cluster.lease", cluster.lease.as_deref().unwrap_or_default(), message));
+        }
+        let settings = Settings::with_lease(lease);
+        let revoke_wait =
+            duration("cluster.revoke_wait", cluster.revoke_wait.as_deref())?.unwrap_or(settings.revoke_wait);
+        if revoke_wait > REVOKE_WAIT_MAX {
+            let message = "must be at most 50s: a request ends after a minute".to_owned();
+            return Err(complain("cluster.revoke_wait", cluster.revoke_wait.as_deref().unwrap_or_default(), message));
+        }
+        if let Some(name) = &cluster.node_name
+            && (name.is_empty() || name.len() > 100 || !name.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(complain("cluster.node_name", name, "use up to 100 letters, digits and signs".to_owned()));
+        }
+        let metrics_listen = layer.metrics_listen.map(|text| {
+            text.parse().map_err(|_| complain("metrics_listen", &text, "must look like 127.0.0.1:9100".to_owned()))
+        });
         Ok(Self {
+            metrics_listen: metrics_listen.transpose()?,
+            cluster: Settings { revoke_wait, ..settings },
+            node_name: cluster.node_name,
             listen: listen
                 .parse()
                 .map_err(|_| complain("listen", listen, "must look like 127.0.0.1:8070".to_owned()))?,
@@ -124,9 +193,46 @@ impl Config {
     }
 }
 
+/// Whole milliseconds, seconds or minutes: `500ms`, `3s`, `1m`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u32 = number.parse().ok()?;
+    Some(match unit {
+        "ms" => Duration::from_millis(number.into()),
+        "s" => Duration::from_secs(number.into()),
+        "m" => Duration::from_secs(60) * number,
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cluster_is_set() {
+        let read = |text: &str| Config::new(toml::from_str(text).expect("valid"));
+        let config = read("[cluster]\nlease = \"500ms\"").expect("valid");
+        assert_eq!(
+            (config.cluster.lease, config.cluster.revoke_wait),
+            (Duration::from_millis(500), Duration::from_millis(1_500))
+        );
+        let config = read("[cluster]\nlease = \"30s\"\nrevoke_wait = \"0s\"\nnode_name = \"auth-1\"").expect("valid");
+        assert_eq!((config.cluster.lease, config.cluster.revoke_wait), (Duration::from_secs(30), Duration::ZERO));
+        assert_eq!(config.node_name.as_deref(), Some("auth-1"));
+        assert_eq!(Config::new(Layer::default()).expect("valid").cluster, Settings::default());
+        for (text, expect) in [
+            ("lease = \"499ms\"", "cluster.lease (499ms): must be between 500ms and 30s, and the same on all nodes"),
+            ("lease = \"31s\"", "cluster.lease (31s): must be between 500ms and 30s, and the same on all nodes"),
+            ("lease = \"3\"", "cluster.lease (3): must look like 3s or 500ms"),
+            ("revoke_wait = \"-1s\"", "cluster.revoke_wait (-1s): must look like 3s or 500ms"),
+            ("revoke_wait = \"1m\"", "cluster.revoke_wait (1m): must be at most 50s: a request ends after a minute"),
+            ("node_name = \"a b\"", "cluster.node_name (a b): use up to 100 letters, digits and signs"),
+        ] {
+            assert_eq!(read(&format!("[cluster]\n{text}")).expect_err("must be refused").to_string(), expect);
+        }
+    }
 
     #[test]
     fn layers() {

@@ -85,3 +85,7 @@ pub const RPC_SUBSCRIPTIONS_MAX: u32 = 16;
 pub const RPC_BATCH_MAX: u32 = 100;
 /// Ids that a subscriber is given as a list; more come as a bitmap.
 pub const RPC_IDS_MAX: u64 = 1_000;
+/// How long a check waits for the database where it must be asked.
+pub const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a node's line to the database may wait for one answer before another line is opened.
+pub const LINK_PATIENCE_MAX: Duration = Duration::from_secs(2);

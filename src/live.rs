@@ -81,8 +81,13 @@ pub struct ScopeId(u32);
 /// A slot before its row is read; to be given back with the row.
 #[derive(Clone, Copy, Debug)]
 pub struct FillTicket {
+    epoch: Epoch,
     touched: u32,
 }
+
+/// From one [`Live::clear`] to the next. What was read in one is not kept in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch(u32);
 
 /// A map whose entries come from the database, once each, and never older than the last change.
 struct Cache<K, V> {
@@ -150,6 +155,7 @@ pub struct Live {
     devices: Cache<i64, bool>,
     /// Up to which act the slots are.
     applied: AtomicU64,
+    epoch: AtomicU32,
 }
 
 impl Default for Live {
@@ -172,7 +178,28 @@ impl Live {
             model_schemes: Cache::new(),
             devices: Cache::new(),
             applied: AtomicU64::new(0),
+            epoch: AtomicU32::new(0),
         }
+    }
+
+    /// Forgets everything: the database is another one than what is kept here came from.
+    pub fn clear(&self) {
+        let mut sets = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        *sets = Sets::default();
+        for slot in self.blocks.iter().filter_map(OnceLock::get).flatten() {
+            slot.state.store(0, Ordering::Release);
+        }
+        self.applied.store(0, Ordering::Release);
+        drop(sets);
+        self.users.clear();
+        self.forget_applications();
+        self.devices.clear();
+    }
+
+    /// To be taken before rows are read for [`Self::fill_many`].
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::SeqCst))
     }
 
     fn slot(&self, bit: u32) -> Option<&Slot> {
@@ -219,8 +246,9 @@ impl Live {
 
     /// To be taken before an authorization's row is read. Takes no memory: anybody may ask for ids that do not exist.
     pub fn fill_ticket(&self, id: AuthorizationId) -> Option<FillTicket> {
+        let epoch = self.epoch();
         let slot = self.slot(id.bit()?);
-        Some(FillTicket { touched: slot.map_or(0, |slot| slot.touched.load(Ordering::Acquire)) })
+        Some(FillTicket { epoch, touched: slot.map_or(0, |slot| slot.touched.load(Ordering::Acquire)) })
     }
 
     /// Keeps what was read of an authorization. `false`: an act came in between, read again.
@@ -228,6 +256,9 @@ impl Live {
         let Some(bit) = AuthorizationId(row.id).bit() else { return true };
         let scope = self.intern(&row.scope);
         let mut sets = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.epoch() != ticket.epoch {
+            return false;
+        }
         let slot = self.slot_or_new(bit);
         let flags = slot.flags();
         if flags & PRESENT != 0 {
@@ -252,10 +283,10 @@ impl Live {
         true
     }
 
-    /// Keeps many rows that were read while nothing was written, at start-up; those that an act has touched are left out.
-    pub fn fill_many(&self, rows: &[SlotRow]) {
+    /// Keeps many rows that were read in this epoch; those that an act has touched are left out.
+    pub fn fill_many(&self, epoch: Epoch, rows: &[SlotRow]) {
         for row in rows {
-            self.fill(FillTicket { touched: 0 }, row);
+            self.fill(FillTicket { epoch, touched: 0 }, row);
         }
     }
 
@@ -478,6 +509,23 @@ mod tests {
         live.apply(2, &RoaringBitmap::from([7]), false);
         let ticket = live.fill_ticket(AuthorizationId(7)).expect("in range");
         assert!(live.fill(ticket, &row(7, true)));
+        assert_eq!(look(&live, 7), Some((false, 5)));
+    }
+
+    #[test]
+    fn what_was_read_before_everything_was_forgotten_is_not_kept() {
+        let live = Live::new();
+        let id = AuthorizationId(7);
+        live.apply(1, &RoaringBitmap::from([8]), true);
+        let (ticket, user, epoch) = (live.fill_ticket(id).expect("in range"), live.user_ticket(), live.epoch());
+        live.clear();
+        assert_eq!((live.applied(), live.is_revoked(8)), (0, None));
+        assert!(!live.fill(ticket, &row(7, true)), "to be read again");
+        live.fill_many(epoch, &[row(9, true)]);
+        assert_eq!(look(&live, 9), None);
+        assert_ne!(live.user_ticket(), user);
+        let ticket = live.fill_ticket(id).expect("in range");
+        assert!(live.fill(ticket, &row(7, false)));
         assert_eq!(look(&live, 7), Some((false, 5)));
     }
 

@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod keys;
+mod nodes;
 mod odoo_module;
 mod pair;
 mod serve;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Demo),
     /// List, rotate and retire the keys that seal tokens
     Keys(keys::Keys),
+    /// List the nodes that serve the database, with their leases and how far each has followed
+    Nodes(nodes::Nodes),
     /// Write the Odoo module for your Odoo series
     OdooModule(odoo_module::OdooModule),
     /// Say what is wrong, one line a check, and what to do about it
@@ -95,6 +98,7 @@ pub fn run() -> anyhow::Result<()> {
             Command::Demo(demo) => demo.run().await,
             Command::Doctor(doctor) => doctor.run(),
             Command::Keys(keys) => keys.run().await,
+            Command::Nodes(nodes) => nodes.run().await,
             Command::OdooModule(module) => module.run(),
             Command::Pair(pair) => pair.run().await,
         }

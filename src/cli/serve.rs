@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -11,11 +12,12 @@ use tokio::net::TcpListener;
 
 use super::{Place, start};
 use crate::app::App;
-use crate::config::{Config, Layer};
+use crate::cluster::Description;
+use crate::config::{ClusterLayer, Config, Layer};
 use crate::limits;
 use crate::service::demo::{Demo, logins};
 use crate::store::Server;
-use crate::transport::server;
+use crate::transport::{metrics, server};
 
 /// Serve all doors.
 #[derive(Args)]
@@ -34,6 +36,18 @@ pub struct Serve {
     /// Believe X-Forwarded-For: only behind a reverse proxy that sets it
     #[arg(long, env = "OREST_TRUST_PROXY")]
     trust_proxy: bool,
+    /// Address and port at which /metrics is served, in Prometheus' text format [default: not at all]
+    #[arg(long, value_name = "ADDR", env = "OREST_METRICS_LISTEN")]
+    metrics_listen: Option<String>,
+    /// What the other nodes call this one [default: the machine's name and the port]
+    #[arg(long, value_name = "NAME", env = "OREST_NODE_NAME")]
+    node_name: Option<String>,
+    /// On PostgreSQL: how long a node that is cut off may go on answering, the same on all nodes [default: 3s]
+    #[arg(long, value_name = "TIME", env = "OREST_CLUSTER_LEASE")]
+    cluster_lease: Option<String>,
+    /// On PostgreSQL: how long a revocation waits for the other nodes [default: the lease and 1s]
+    #[arg(long, value_name = "TIME", env = "OREST_CLUSTER_REVOKE_WAIT")]
+    cluster_revoke_wait: Option<String>,
     /// The administrator's password at the very first start [default: generated and printed once]
     #[arg(long, value_name = "PASSWORD", env = "OREST_ADMIN_PASSWORD", hide_env_values = true)]
     admin_password: Option<String>,
@@ -75,6 +89,12 @@ impl Serve {
             base_url: self.base_url,
             database_name: self.database_name,
             trust_proxy: self.trust_proxy.then_some(true),
+            metrics_listen: self.metrics_listen,
+            cluster: ClusterLayer {
+                lease: self.cluster_lease,
+                revoke_wait: self.cluster_revoke_wait,
+                node_name: self.node_name,
+            },
             ..Layer::default()
         };
         let config = self.place.config(layer)?;
@@ -93,6 +113,16 @@ impl Serve {
         let generated = app.service.ensure_administrator(self.admin_password).await?;
         app.service.spawn_background();
         tokio::spawn(App::watch_keys(app.service.clone(), app.keys.clone()));
+
+        if let Some(address) = config.metrics_listen {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|error| anyhow::anyhow!("can't listen at {address} for the metrics: {error}"))?;
+            let router = metrics::router(app.service.clone());
+            tokio::spawn(server::serve(listener, router, limits::HEADERS_TIMEOUT, std::future::pending()));
+        }
+        let name = config.node_name.clone().unwrap_or_else(|| default_name(address));
+        app.service.cluster().join(Description { name, address: base_url.clone() }).await;
 
         println!("orest {} listens at {base_url}", env!("CARGO_PKG_VERSION"));
         println!("  data      {}", config.data_dir.display());
@@ -118,9 +148,18 @@ impl Serve {
         let router = app.router(&config, base_url);
         server::serve(listener, router, limits::HEADERS_TIMEOUT, shutdown()).await;
         app.service.flush_used().await?;
+        if let Err(error) = app.service.cluster().leave().await {
+            tracing::warn!(%error, "could not tell the other nodes that this one stops; they find out when its lease ends");
+        }
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The machine's name and the port.
+fn default_name(address: SocketAddr) -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}:{}", address.port())
 }
 
 /// SIGINT or SIGTERM.

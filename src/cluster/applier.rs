@@ -1,26 +1,60 @@
-//! The one place where committed changes reach the memory of this node.
+//! The one place where committed changes reach the memory of this node: in the order of the commits, each once, whoever
+//! brings them: the writer's thread its own and what others wrote before them, the feed what others write.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::domain::revocation::{Kind, Revocation};
 use crate::live::Live;
 use crate::service::pairing::Current;
-use crate::store::changes::Change;
+use crate::store::changes::{self, Announced, Change, Position, Read};
+use crate::store::{Connection, StoreError, pairing, revocations};
 
-/// Applies what is committed, here or on another node, in the order of the commits.
+/// Changes that are read at a time.
+const BATCH: i64 = 1_000;
+
+/// Applies what is committed, here or on another node.
 pub struct Applier {
     live: Arc<Live>,
     pairing: Arc<Current>,
     acts: broadcast::Sender<Arc<Revocation>>,
     fill: Arc<Notify>,
+    state: Mutex<State>,
+    /// The last change of another node's that is applied.
+    foreign: watch::Sender<u64>,
+    /// How many acts have been applied.
+    acts_applied: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    position: Position,
+    /// The database's history is not the one that is applied here: nothing more is, until all is loaded anew.
+    parted: bool,
+}
+
+/// Why the feed could not be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// It could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is not the one that is applied here: commits are missing from it, or from what is left of it.
+    #[error("the feed of the database is not the one that this node has followed")]
+    Parted,
 }
 
 impl Applier {
     /// For this memory. `fill` is woken when there are columns to be filled in.
     pub fn new(live: Arc<Live>, pairing: Arc<Current>, fill: Arc<Notify>) -> Self {
-        Self { live, pairing, acts: broadcast::channel(1024).0, fill }
+        let (acts, foreign) = (broadcast::channel(1024).0, watch::channel(0).0);
+        Self { live, pairing, acts, fill, state: Mutex::default(), foreign, acts_applied: AtomicU64::new(0) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Acts as they are applied, for those who want to be told.
@@ -28,8 +62,122 @@ impl Applier {
         self.acts.subscribe()
     }
 
-    /// Applies one change.
-    pub fn apply(&self, change: &Change) {
+    /// How many acts have been applied since the start.
+    pub fn acts_applied(&self) -> u64 {
+        self.acts_applied.load(Ordering::Relaxed)
+    }
+
+    /// Up to where the changes are applied.
+    pub fn position(&self) -> Position {
+        self.state().position.clone()
+    }
+
+    /// The last change of another node's that is applied, as it goes on.
+    pub fn foreign(&self) -> watch::Receiver<u64> {
+        self.foreign.subscribe()
+    }
+
+    /// Forgets everything and begins where the feed is in this snapshot. What has been revoked but is not yet filled into the
+    /// columns is applied; the rest is read when it is asked for. Gives up to where the columns are filled in.
+    pub fn load(&self, connection: &mut Connection) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        let (sequence, filled) = revocations::feed(connection)?;
+        let position = changes::position(connection)?;
+        self.live.clear();
+        let mut after = filled;
+        while after < sequence {
+            let acts = revocations::list_after(connection, after, 100)?;
+            let Some(last) = acts.last() else { break };
+            after = last.sequence;
+            for act in &acts {
+                self.live.apply(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
+            }
+        }
+        self.pairing.set(pairing::find(connection)?.map(Arc::new));
+        *state = State { position, parted: false };
+        Ok(filled)
+    }
+
+    /// Runs `then`, unless the history has parted; nor can it while that runs.
+    pub fn unless_parted(&self, then: impl FnOnce()) -> bool {
+        let state = self.state();
+        if !state.parted {
+            then();
+        }
+        !state.parted
+    }
+
+    /// Notes that the history has parted, and runs `then` before anything else can be applied or relied upon.
+    pub fn part(&self, then: impl FnOnce()) {
+        self.state().parted = true;
+        then();
+    }
+
+    /// Applies what others have committed up to `feed`, which was read after this node was at `from`.
+    pub fn follow(&self, connection: &mut Connection, from: &Position, feed: &Position) -> Result<(), FollowError> {
+        if feed.sequence < from.sequence || feed.sequence == from.sequence && feed.tag != from.tag {
+            return Err(FollowError::Parted);
+        }
+        let mut at = from.clone();
+        while at.sequence < feed.sequence {
+            let read = changes::list_after(connection, at.sequence, BATCH)?;
+            for change in &read {
+                if change.position.sequence != at.sequence + 1 || change.previous_tag != at.tag {
+                    return Err(FollowError::Parted);
+                }
+                at = change.position.clone();
+            }
+            if read.is_empty() {
+                return Err(FollowError::Parted);
+            }
+            self.apply_read(&read)?;
+        }
+        Ok(())
+    }
+
+    /// Applies changes that follow each other.
+    fn apply_read(&self, read: &[Read]) -> Result<(), FollowError> {
+        let mut state = self.state();
+        if state.parted {
+            return Err(FollowError::Parted);
+        }
+        for change in read {
+            // The writer's thread, or the feed, was faster.
+            if change.position.sequence <= state.position.sequence {
+                continue;
+            }
+            self.apply(&change.change);
+            state.position = change.position.clone();
+        }
+        let last = state.position.sequence;
+        drop(state);
+        self.foreign.send_if_modified(|foreign| {
+            let further = *foreign < last;
+            *foreign = (*foreign).max(last);
+            further
+        });
+        Ok(())
+    }
+
+    /// Applies what this node has committed, in order.
+    pub fn committed(&self, changes: &[Announced]) {
+        let mut state = self.state();
+        for Announced { change, position } in changes {
+            match position {
+                Some(position) if position.sequence <= state.position.sequence || state.parted => {}
+                Some(position) => {
+                    self.apply(change);
+                    // What is missing in between, the feed brings.
+                    if position.sequence == state.position.sequence + 1 {
+                        state.position = position.clone();
+                    }
+                }
+                None => self.apply(change),
+            }
+        }
+    }
+
+    fn apply(&self, change: &Change) {
         match change {
             Change::Revocation(act) => {
                 self.live.apply(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
@@ -41,8 +189,9 @@ impl Applier {
                     channel = act.act.channel.as_str(),
                     requested = act.requested,
                     changed = act.authorizations.len(),
-                    "revocation committed"
+                    "revocation applied"
                 );
+                self.acts_applied.fetch_add(1, Ordering::Relaxed);
                 // Nobody listening is no error.
                 let _ = self.acts.send(Arc::clone(act));
                 self.fill.notify_one();

@@ -86,13 +86,14 @@ impl Service {
     /// Reads every authorization into the live state, newest rows last. Gives how many.
     pub async fn warm(&self) -> Result<u64, Error> {
         let (mut after, mut count) = (0, 0);
+        let epoch = self.live.epoch();
         loop {
             let live = Arc::clone(&self.live);
             let last = self
                 .store
                 .read(move |connection| {
                     let rows = authorizations::list_slots(connection, after, WARM_BATCH)?;
-                    live.fill_many(&rows);
+                    live.fill_many(epoch, &rows);
                     Ok::<_, crate::store::StoreError>(rows.last().map(|row| (row.id, rows.len() as u64)))
                 })
                 .await?;

@@ -16,6 +16,7 @@ pub mod forms;
 pub mod housekeeping;
 pub mod issue;
 pub mod keys;
+pub mod nodes;
 pub mod pairing;
 pub mod passwords;
 pub mod records;
@@ -32,7 +33,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::cluster::{Applier, Cluster};
+use crate::cluster::{Applier, BootClock, Cluster, Settings, SharedMonotonic};
 use crate::domain::revocation::{Channel, Revocation, Settlement};
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp, unix};
 use crate::domain::token::{Claims, KeyRing, SealedToken, TokenKind};
@@ -91,25 +92,32 @@ pub struct Service {
 impl Service {
     /// A service over a database. Before it answers, what has been revoked but not yet filled in is applied.
     pub async fn start(store: Store, keys: KeyRing, clock: SharedClock, entropy: SharedEntropy) -> Result<Self, Error> {
+        Self::start_with(store, keys, clock, entropy, Settings::default()).await
+    }
+
+    /// The same, with how it stands together with other nodes of the same database.
+    pub async fn start_with(
+        store: Store,
+        keys: KeyRing,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+        settings: Settings,
+    ) -> Result<Self, Error> {
         let in_force = keys::agree(&store, &keys, clock.now()).await?;
         let live = Arc::new(Live::new());
-        let (sequence, filled) = store.read(crate::store::revocations::feed).await?;
-        let mut after = filled;
-        while after < sequence {
-            let acts =
-                store.read(move |connection| crate::store::revocations::list_after(connection, after, 100)).await?;
-            let Some(last) = acts.last() else { break };
-            after = last.sequence;
-            for act in &acts {
-                live.apply(act.sequence, &act.authorizations, act.kind == crate::domain::revocation::Kind::Revoke);
-            }
-        }
-        let pairing = store.read(crate::store::pairing::find).await?;
-        let pairing = Arc::new(pairing::Current::new(pairing));
+        let pairing = Arc::<pairing::Current>::default();
         let fill = Arc::<tokio::sync::Notify>::default();
         let applier = Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&fill)));
-        let cluster = Cluster::alone(Arc::clone(&applier));
-        store.set_hooks(Arc::new(cluster.clone()));
+        let loading = Arc::clone(&applier);
+        let filled = store.read(move |connection| loading.load(connection)).await?;
+        let cluster = match store.postgres() {
+            None => Cluster::alone(&store, Arc::clone(&applier)),
+            Some(url) => {
+                let clocks = (Arc::new(BootClock) as SharedMonotonic, Arc::clone(&clock));
+                let (url, applier, entropy) = (url.clone(), Arc::clone(&applier), Arc::clone(&entropy));
+                Cluster::start(url, store.clone(), applier, clocks, entropy, settings)
+            }
+        };
         let service = Self {
             cluster,
             applier,
@@ -126,6 +134,33 @@ impl Service {
             entropy,
         };
         Ok(service)
+    }
+
+    /// How many acts have been applied to memory here since the start.
+    pub fn acts_applied(&self) -> u64 {
+        self.applier.acts_applied()
+    }
+
+    /// The last change that is applied to memory here; on SQLite the last act.
+    pub fn applied_sequence(&self) -> u64 {
+        if self.cluster.is_alone() { self.live.applied() } else { self.applier.position().sequence }
+    }
+
+    /// Whether checks can be answered.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]
+    pub async fn check_ready(&self) -> Result<(), Error> {
+        if self.cluster.is_alone() {
+            // The answer does not matter, only that there is one; a missing row always asks the database.
+            return self.user(crate::domain::ids::UserId(0)).await.map(|_| ());
+        }
+        self.fenced(|| std::future::ready(Ok(()))).await
+    }
+
+    /// The other nodes.
+    pub const fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// The present moment.

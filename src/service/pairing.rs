@@ -24,14 +24,10 @@ pub const API_VERSION: u32 = 1;
 const SEEN_PRECISION_SECONDS: i64 = 60;
 
 /// The pairing of now, and how often it has changed, so that what was read before a change never replaces it.
+#[derive(Default)]
 pub struct Current(RwLock<(u64, Option<Arc<Pairing>>)>);
 
 impl Current {
-    /// From what was read.
-    pub fn new(pairing: Option<Pairing>) -> Self {
-        Self(RwLock::new((0, pairing.map(Arc::new))))
-    }
-
     fn get(&self) -> (u64, Option<Arc<Pairing>>) {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -70,14 +66,19 @@ pub struct Checked {
 }
 
 impl Service {
-    /// The pairing of now, from memory.
+    /// The pairing as far as this node knows: to be shown, or asked inside a write. See [`Self::current_pairing`].
     pub fn pairing(&self) -> Option<Arc<Pairing>> {
         self.pairing.get().1
     }
 
+    /// The pairing of now, from memory.
+    pub async fn current_pairing(&self) -> Result<Option<Arc<Pairing>>, Error> {
+        self.fenced(|| std::future::ready(Ok(self.pairing()))).await
+    }
+
     /// Whether this is the pairing's credential; compared in constant time.
-    pub fn is_pairing_credential(&self, key: &str) -> bool {
-        self.pairing.is_credential(key)
+    pub async fn is_pairing_credential(&self, key: &str) -> Result<bool, Error> {
+        self.fenced(|| std::future::ready(Ok(self.pairing.is_credential(key)))).await
     }
 
     /// Refuses an Odoo that says of itself that it is another database than the one that the pairing is bound to: a copy of it

@@ -1,5 +1,8 @@
 //! Is this token good? Answered from memory; a slot that nobody has asked for is read from the database once.
 //!
+//! Where there are several nodes, memory is asked only under a lease, or after the database has confirmed that nothing is
+//! missing from it ([`Service::fenced`]). The functions whose names begin with `known_` are for what is fenced already.
+//!
 //! If the database can't answer where it must be asked, the answer is [`Error::Unavailable`]: never "active",
 //! never "inactive".
 
@@ -8,7 +11,7 @@ use std::sync::Arc;
 use super::{Error, Service};
 use crate::domain::application::Application;
 use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
-use crate::domain::token::{Claims, OpenError, TokenKind};
+use crate::domain::token::{Claims, Generation, OpenError, TokenKind};
 use crate::limits;
 use crate::live::View;
 use crate::store::applications::ModelScheme;
@@ -78,11 +81,34 @@ impl Service {
         if claims.is_expired(now) {
             return Ok(Err(Refusal::Expired));
         }
-        self.verify_claims(kind, claims, now).await
+        self.fenced(|| self.verify_claims(kind, claims, now)).await
+    }
+
+    /// Answers by what memory knows, such that no change is missing from it that was committed, and waited for, before this
+    /// was called. Costs a look at the clock under a lease, and a question to the database without one; on SQLite nothing.
+    pub(crate) async fn fenced<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        // The lease must have been held before memory was asked, and still be the same one afterwards.
+        if let Some(fence) = self.cluster.look() {
+            let answer = ask().await?;
+            if self.cluster.holds(fence) {
+                return Ok(answer);
+            }
+        }
+        self.cluster.confirm().await?;
+        ask().await
     }
 
     /// Checks a token without ever waiting: `None` when something must be read first.
     pub fn verify_in_memory(&self, token: &str) -> Option<Verdict> {
+        let fence = self.cluster.look()?;
+        let verdict = self.known_verdict(token)?;
+        self.cluster.holds(fence).then_some(verdict)
+    }
+
+    fn known_verdict(&self, token: &str) -> Option<Verdict> {
         let now = self.unix_now();
         let (kind, claims) = match self.open(token).ok()? {
             Ok(opened) => opened,
@@ -90,6 +116,10 @@ impl Service {
         };
         if claims.is_expired(now) {
             return Some(Err(Refusal::Expired));
+        }
+        // Which refresh token is current, only its row knows where others refresh too.
+        if kind == TokenKind::Refresh && !self.cluster.is_alone() {
+            return None;
         }
         let view = self.live.look_up(claims.authorization)?;
         if view.revoked {
@@ -108,26 +138,36 @@ impl Service {
     }
 
     async fn verify_claims(&self, kind: TokenKind, claims: Claims, now: i64) -> Result<Verdict, Error> {
-        let Some(view) = self.view(claims.authorization).await? else { return Ok(Err(Refusal::Unknown)) };
+        let Some(view) = self.known_view(claims.authorization).await? else { return Ok(Err(Refusal::Unknown)) };
         if view.revoked {
             return Ok(Err(Refusal::Revoked));
         }
-        let Some(application) = self.application(view.application).await? else {
+        let Some(application) = self.known_application(view.application).await? else {
             return Ok(Err(Refusal::Application));
         };
         let user = match view.user {
-            Some(id) => match self.user(id).await? {
+            Some(id) => match self.known_user(id).await? {
                 Some(user) => Some(user),
                 None => return Ok(Err(Refusal::User)),
             },
             None => None,
         };
         let device_revoked = match (kind, view.device) {
-            (TokenKind::Refresh, Some(id)) => self.device_revoked(id).await?,
+            (TokenKind::Refresh, Some(id)) => self.known_device_revoked(id).await?,
             _ => false,
+        };
+        let generation = match kind {
+            TokenKind::Refresh if !self.cluster.is_alone() => {
+                let id = claims.authorization;
+                let row = self.store.read(move |connection| authorizations::find_slot(connection, id)).await?;
+                let Some(row) = row else { return Ok(Err(Refusal::Unknown)) };
+                Some(Generation(u32::try_from(row.generation).unwrap_or(u32::MAX)))
+            }
+            _ => None,
         };
         // What was awaited may have been overtaken by a revocation: look once more, last.
         let view = self.live.look_up(claims.authorization).unwrap_or(view);
+        let view = View { generation: generation.unwrap_or(view.generation), ..view };
         Ok(self.judge(kind, claims, now, view, application, user, device_revoked))
     }
 
@@ -164,6 +204,10 @@ impl Service {
 
     /// What is known of an authorization, from memory or from its row; `None`: it does not exist.
     pub(crate) async fn view(&self, id: AuthorizationId) -> Result<Option<View>, Error> {
+        self.fenced(|| self.known_view(id)).await
+    }
+
+    pub(super) async fn known_view(&self, id: AuthorizationId) -> Result<Option<View>, Error> {
         loop {
             if let Some(view) = self.live.look_up(id) {
                 return Ok(Some(view));
@@ -178,6 +222,10 @@ impl Service {
 
     /// A user, from memory or from his row.
     pub async fn user(&self, id: UserId) -> Result<Option<Arc<User>>, Error> {
+        self.fenced(|| self.known_user(id)).await
+    }
+
+    async fn known_user(&self, id: UserId) -> Result<Option<Arc<User>>, Error> {
         if let Some(user) = self.live.user(id) {
             return Ok(Some(user));
         }
@@ -191,6 +239,10 @@ impl Service {
 
     /// An application, from memory or from its row.
     pub async fn application(&self, id: ApplicationId) -> Result<Option<Arc<Application>>, Error> {
+        self.fenced(|| self.known_application(id)).await
+    }
+
+    async fn known_application(&self, id: ApplicationId) -> Result<Option<Arc<Application>>, Error> {
         if let Some(application) = self.live.application(id) {
             return Ok(Some(application));
         }
@@ -204,6 +256,10 @@ impl Service {
 
     /// An application by its `client_id`, from memory or from its row.
     pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Application>>, Error> {
+        self.fenced(|| self.known_client(client_id)).await
+    }
+
+    async fn known_client(&self, client_id: &str) -> Result<Option<Arc<Application>>, Error> {
         if let Some(application) = self.live.client(client_id) {
             return Ok(Some(application));
         }
@@ -222,6 +278,10 @@ impl Service {
 
     /// A model scheme, from memory or from its rows.
     pub async fn model_scheme(&self, id: i64) -> Result<Arc<ModelScheme>, Error> {
+        self.fenced(|| self.known_model_scheme(id)).await
+    }
+
+    async fn known_model_scheme(&self, id: i64) -> Result<Arc<ModelScheme>, Error> {
         if let Some(scheme) = self.live.model_scheme(id) {
             return Ok(scheme);
         }
@@ -241,6 +301,10 @@ impl Service {
 
     /// Whether a device is revoked or gone, from memory or from its row.
     pub async fn device_revoked(&self, id: DeviceId) -> Result<bool, Error> {
+        self.fenced(|| self.known_device_revoked(id)).await
+    }
+
+    async fn known_device_revoked(&self, id: DeviceId) -> Result<bool, Error> {
         if let Some(revoked) = self.live.device_revoked(id) {
             return Ok(revoked);
         }

@@ -3,30 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::changes::Change;
+use super::changes::{Announced, Position};
 use super::connection::Connection;
 use super::error::StoreError;
+use super::nodes::Member;
 
-/// Whom the writer tells of its commits.
+/// Whom the writer tells of its commits, on its own thread.
 pub trait Hooks: Send + Sync {
-    /// A transaction that writes to PostgreSQL has begun, and nobody else writes before it ends: brings the memory of this
-    /// node to where the database is, of whose feed this is the last sequence number.
-    fn catch_up(&self, _connection: &mut Connection, _sequence: u64) -> Result<(), StoreError> {
-        Ok(())
-    }
+    /// A transaction has begun and holds the feed, which is at this position: nobody else writes until it ends. What others
+    /// have written before must be in memory when this returns. Only where there are others.
+    fn begun(&self, connection: &mut Connection, feed: &Position) -> Result<(), StoreError>;
 
-    /// These changes are committed, in this order. Called on the writer's thread before anybody is answered and before it
-    /// writes again. Gives what those must know who wait until every node has applied them; `None`: there is no other node.
-    fn committed(&self, changes: &[Change]) -> Option<Arc<Commit>>;
+    /// These changes are committed, in this order; `feed` is where it is with them, and `members` are the nodes that there
+    /// were inside the transaction. Called before anybody is answered and before the next transaction begins. Gives what those
+    /// must know who wait until every node has applied them; `None`: there is no other node.
+    fn committed(&self, changes: &[Announced], feed: Option<(Position, Vec<Member>)>) -> Option<Arc<Commit>>;
 }
 
 /// What is known of a commit that every node must apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// Its last change's place in the order of commitment.
+    /// The last change's place in the order of commitment.
     pub sequence: u64,
     /// When it was known to be committed, by this node's monotonic clock.
     pub at: Duration,
+    /// The other nodes that there were. Who has joined since knows of it.
+    pub members: Vec<Member>,
 }
 
 /// What a write gave, and what must still be waited for.

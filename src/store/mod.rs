@@ -16,8 +16,10 @@ pub mod forms;
 pub mod group;
 pub mod hooks;
 pub mod inspect;
+pub mod link;
 pub mod migrations;
 pub mod multi;
+pub mod nodes;
 pub mod pairing;
 pub mod password_failures;
 pub mod postgres;
@@ -54,6 +56,24 @@ pub struct Store {
     permits: Arc<Semaphore>,
     writer: writer::Writer,
     hooks: Arc<OnceLock<Arc<dyn Hooks>>>,
+    url: DatabaseUrl,
+}
+
+/// Reads with connections of its own, so that it waits for nobody else's queries.
+#[derive(Clone)]
+pub struct Reader(readers::Readers);
+
+impl Reader {
+    /// Runs `work` in a snapshot of the database.
+    pub async fn read<T, E>(&self, work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let readers = self.0.clone();
+        let result = tokio::task::spawn_blocking(move || read_with(&readers, work)).await;
+        result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
+    }
 }
 
 impl Store {
@@ -67,7 +87,21 @@ impl Store {
             permits: Arc::new(Semaphore::new(limits::READERS)),
             writer: writer::Writer::start(url.clone(), connection, Arc::clone(&hooks)),
             hooks,
+            url: url.clone(),
         })
+    }
+
+    /// Where it is, if that is PostgreSQL.
+    pub const fn postgres(&self) -> Option<&postgres::PostgresUrl> {
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => None,
+            DatabaseUrl::Postgres(url) => Some(url),
+        }
+    }
+
+    /// A way to read that nobody else shares.
+    pub fn reader(&self) -> Reader {
+        Reader(readers::Readers::new(self.url.clone()))
     }
 
     /// Lets the writer tell of its commits; to be called once.
@@ -88,10 +122,7 @@ impl Store {
         let readers = self.readers.clone();
         let result = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let mut connection = readers.take()?;
-            let result = snapshot(&mut connection, work);
-            readers.give_back(connection);
-            result
+            read_with(&readers, work)
         })
         .await;
         result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
@@ -122,6 +153,16 @@ impl Store {
         self.writer.submit(work, reply)?;
         answer.await.map_err(|_| StoreError::Unavailable("the writer has stopped".to_owned()))?
     }
+}
+
+fn read_with<T, E: From<StoreError>>(
+    readers: &readers::Readers,
+    work: impl FnOnce(&mut Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut connection = readers.take()?;
+    let result = snapshot(&mut connection, work);
+    readers.give_back(connection);
+    result
 }
 
 fn snapshot<T, E: From<StoreError>>(

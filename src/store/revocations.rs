@@ -249,6 +249,13 @@ pub fn feed(connection: &mut Connection) -> Result<(u64, u64), StoreError> {
     Ok((read(sequence, "sequence")?, read(filled, "filled_sequence")?))
 }
 
+/// Whether all acts are filled in. Other changes take sequence numbers too, and have nothing to fill in.
+pub fn is_filled(connection: &mut Connection) -> Result<bool, StoreError> {
+    let (_, filled) = feed(connection)?;
+    let next: Option<i64> = acts_after(filled).select(revocation::sequence).first(connection).optional()?;
+    Ok(next.is_none())
+}
+
 /// Notes that all acts up to this one are filled in.
 pub fn set_filled(connection: &mut Connection, sequence: u64) -> Result<(), StoreError> {
     let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);

@@ -193,6 +193,32 @@ table! {
         id -> BigInt,
         sequence -> BigInt,
         filled_sequence -> BigInt,
+        tag -> Text,
+    }
+}
+
+table! {
+    orest_change (sequence) {
+        sequence -> BigInt,
+        kind -> Text,
+        subject -> Nullable<BigInt>,
+        tag -> Text,
+        previous_tag -> Text,
+        create_date -> Timestamp,
+    }
+}
+
+table! {
+    orest_node (id) {
+        id -> Text,
+        name -> Text,
+        address -> Text,
+        version -> Text,
+        started_at -> Timestamp,
+        renewed_at -> Timestamp,
+        renewals -> BigInt,
+        lease_ms -> BigInt,
+        applied_sequence -> BigInt,
     }
 }
 
@@ -300,6 +326,8 @@ allow_tables_to_appear_in_same_query!(
     orest_authorization_code,
     orest_revocation,
     orest_feed,
+    orest_change,
+    orest_node,
     res_users_apikeys,
     web_session,
     orest_pairing,

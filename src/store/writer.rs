@@ -12,10 +12,11 @@ use diesel::connection::SimpleConnection as _;
 use roaring::RoaringBitmap;
 use tokio::sync::oneshot;
 
-use super::changes::Change;
+use super::changes::{self, Announced, Change, Position};
 use super::connection::{Connection, DatabaseUrl};
 use super::error::StoreError;
 use super::hooks::{Commit, Hooks, Written};
+use super::nodes::Member;
 use super::postgres::transaction::{self, Fate, Ticket};
 use crate::limits;
 
@@ -29,12 +30,16 @@ pub struct Tx<'a> {
 /// What has been done in this transaction and is not yet true for the rest of the process.
 #[derive(Default)]
 struct Batch {
-    changes: Vec<Change>,
+    changes: Vec<Announced>,
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
     revoked: RoaringBitmap,
     restored: RoaringBitmap,
     /// Whether the job that runs is to wait for the other nodes.
     waits: bool,
+    /// Whether any job is.
+    any_waits: bool,
+    /// Where the feed is with these changes, and who follows it, if anybody is to be waited for.
+    feed: Option<(Position, Vec<Member>)>,
 }
 
 impl Tx<'_> {
@@ -42,8 +47,12 @@ impl Tx<'_> {
     /// commits, before anybody is answered, and on every other node before the caller of this job is.
     pub fn announce(&mut self, change: Change) -> Result<(), StoreError> {
         self.batch.waits = true;
-        if !self.batch.changes.iter().any(|known| known.covers(&change)) {
-            self.batch.changes.push(change);
+        if !self.batch.changes.iter().any(|known| known.change.covers(&change)) {
+            let position = match self.connection {
+                Connection::Sqlite(_) => None,
+                Connection::Postgres(_) => Some(changes::insert(self.connection, &change)?),
+            };
+            self.batch.changes.push(Announced { change, position });
         }
         Ok(())
     }
@@ -114,6 +123,7 @@ where
         let result = catch_unwind(AssertUnwindSafe(|| work(tx)))
             .unwrap_or_else(|_| Err(StoreError::Backend("a write panicked".to_owned()).into()));
         self.waits = std::mem::take(&mut tx.batch.waits);
+        tx.batch.any_waits |= self.waits;
         self.result.insert(result).is_ok()
     }
 
@@ -215,7 +225,7 @@ impl Thread {
             Ok(()) => Ok(()),
         };
         let Err(error) = outcome else {
-            let commit = self.hooks.get().and_then(|hooks| hooks.committed(&batch.changes));
+            let commit = self.hooks.get().and_then(|hooks| hooks.committed(&batch.changes, batch.feed.take()));
             for effect in batch.after_commit {
                 effect();
             }
@@ -254,10 +264,15 @@ impl Thread {
             Connection::Postgres(connection) => Some(transaction::begin(connection)?),
         };
         if let (Some(ticket), Some(hooks)) = (&ticket, self.hooks.get()) {
-            hooks.catch_up(connection, ticket.sequence)?;
+            hooks.begun(connection, &ticket.feed)?;
         }
         for job in group {
             run_in_savepoint(connection, job.as_mut(), batch)?;
+        }
+        if let (Some(ticket), true) = (&ticket, batch.any_waits) {
+            let last = batch.changes.iter().rev().find_map(|announced| announced.position.clone());
+            let members = changes::close(connection, last.as_ref().map(|last| last.sequence))?;
+            batch.feed = Some((last.unwrap_or_else(|| ticket.feed.clone()), members));
         }
         let committed = connection.batch_execute("COMMIT").map_err(StoreError::from);
         match (committed, ticket) {

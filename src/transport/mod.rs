@@ -5,10 +5,11 @@
 //! * [`oauth`]: OAuth 2.0, and the pages where people sign in and let applications in.
 //! * [`odoo`]: Odoo's own JSON-RPC and JSON-2.
 //! * [`rpc`]: our own typed namespace, over HTTP and WebSocket.
-//! * [`ops`]: health and readiness.
+//! * [`ops`]: health and readiness; [`metrics`].
 //! * [`server`]: the connections under all of them.
 
 pub mod http;
+pub mod metrics;
 pub mod oauth;
 pub mod odoo;
 pub mod ops;

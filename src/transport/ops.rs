@@ -8,7 +8,6 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::http::AppState;
-use crate::domain::ids::UserId;
 
 /// `/web/health`, `/health`, `/ready`.
 pub fn router(state: AppState) -> Router {
@@ -24,10 +23,9 @@ async fn alive() -> impl IntoResponse {
     Json(json!({"status": "pass"}))
 }
 
-/// The process answers, so does its database, and it has all keys. `instance` tells which process it is.
+/// Checks of tokens can be answered: the database answers, or this node, one of several, holds its lease; and it has all keys. `instance` tells which process it is.
 async fn ready(State(state): State<AppState>) -> impl IntoResponse {
-    // The answer does not matter, only that there is one; a missing row always asks the database.
-    let (code, status) = match state.service.user(UserId(0)).await {
+    let (code, status) = match state.service.check_ready().await {
         // Of a token that other nodes have sealed with a key that this one lacks it knows nothing.
         Ok(_) if state.service.keys().absent().is_empty() => (StatusCode::OK, "pass"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "fail"),

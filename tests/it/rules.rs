@@ -79,6 +79,8 @@ fn the_typed_tables_are_those_of_the_migrations() {
         orest_authorization_code,
         orest_revocation,
         orest_feed,
+        orest_change,
+        orest_node,
         res_users_apikeys,
         web_session,
         orest_pairing,

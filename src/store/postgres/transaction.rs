@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::{PgConnection, PostgresUrl, Session};
+use crate::store::changes::Position;
 use crate::store::error::StoreError;
 
 /// How long it is asked what has become of a transaction.
@@ -16,8 +17,8 @@ const LEARN_EVERY: Duration = Duration::from_millis(50);
 /// What a transaction is found again by.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Ticket {
-    /// The last sequence number in the feed when it began; nobody else takes one before it ends.
-    pub sequence: u64,
+    /// Where the feed is when it begins; nobody else moves it before it ends.
+    pub feed: Position,
     id: String,
     history: String,
 }
@@ -38,19 +39,20 @@ struct Head {
     #[diesel(sql_type = BigInt)]
     sequence: i64,
     #[diesel(sql_type = Text)]
+    tag: String,
+    #[diesel(sql_type = Text)]
     id: String,
 }
 
 /// Begins, and waits for its turn.
 pub(in crate::store) fn begin(connection: &mut PgConnection) -> Result<Ticket, StoreError> {
+    const LOCK: &str = "SELECT sequence, tag, pg_current_xact_id()::text AS id FROM orest_feed WHERE id = 1 FOR UPDATE";
     // If BEGIN is refused, the lock goes with its own statement, and nothing has happened.
     connection.defer("BEGIN ISOLATION LEVEL READ COMMITTED");
-    let Head { sequence, id } =
-        diesel::sql_query("SELECT sequence, pg_current_xact_id()::text AS id FROM orest_feed WHERE id = 1 FOR UPDATE")
-            .get_result(connection)?;
+    let Head { sequence, tag, id } = diesel::sql_query(LOCK).get_result(connection)?;
     let sequence =
         u64::try_from(sequence).map_err(|_| StoreError::Corrupt { table: "orest_feed", column: "sequence", id: 1 })?;
-    Ok(Ticket { sequence, id, history: connection.history.clone() })
+    Ok(Ticket { feed: Position { sequence, tag }, id, history: connection.history.clone() })
 }
 
 #[derive(QueryableByName)]

@@ -131,7 +131,7 @@ pub async fn introspect(State(state): State<Shared>, request: Request) -> Result
 async fn asker(service: &Service, headers: &HeaderMap, form: &Params) -> Result<Asker, OAuthError> {
     if let Some(Authorization::Bearer(key)) = authorization(headers)? {
         // From memory: Odoo asks with each of its own calls.
-        if service.is_pairing_credential(key) {
+        if service.is_pairing_credential(key).await? {
             let database = headers.get(DATABASE).map(|uuid| uuid.to_str().unwrap_or_default());
             service.check_database(database).map_err(|_| OAuthError::InvalidToken)?;
             return Ok(Asker::Odoo);

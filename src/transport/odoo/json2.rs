@@ -84,7 +84,11 @@ pub(super) async fn caller(
     peer: Option<IpAddr>,
     model: &str,
 ) -> Result<Caller, Response> {
-    if bearer(headers).is_some_and(|key| state.service.is_pairing_credential(key)) {
+    let from_odoo = match bearer(headers) {
+        Some(key) => state.service.is_pairing_credential(key).await,
+        None => Ok(false),
+    };
+    if from_odoo.map_err(|error| error::json2(&OdooError::of_service(&error, 0)))? {
         return paired::caller(state, headers, peer, model).await.map_err(|error| error::json2(&error));
     }
     let caller = keyed_caller(state, headers, peer).await?;

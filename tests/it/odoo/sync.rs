@@ -382,7 +382,7 @@ async fn what_another_process_does_to_the_pairing() {
     };
     let first = paired.bearer.clone();
     assert_eq!(check(&first, "a").await, 200);
-    assert!(other.service.is_pairing_credential(first.strip_prefix("Bearer ").unwrap()), "it is stored");
+    assert!(other.service.is_pairing_credential(first.strip_prefix("Bearer ").unwrap()).await.unwrap(), "it is stored");
     let second = other.service.pair_with("http://other.example:8069").await.unwrap();
     let second = format!("Bearer {}", second.reveal());
     paired.service().read_pairing_anew().await.unwrap();

@@ -44,7 +44,7 @@ async fn put(state: &AppState, headers: &HeaderMap, params: &Params) -> Result<R
         };
         return Err(Refused::Application { callback: asked.callback(), error, description });
     }
-    if let Some(pairing) = state.service.pairing() {
+    if let Some(pairing) = state.service.current_pairing().await? {
         let mut sent = asked.params();
         if asked.sign_in_again {
             sent.push(("prompt", "login".to_owned()));
@@ -109,9 +109,12 @@ pub async fn decide(
     let Ok(params) = form::read(request).await else { return unreadable() };
     let issuer = &state.settings.base_url;
     let outcome = match params.get("decision") {
-        // A page from before the pairing decides nothing any more.
-        Some(decision) if state.service.pairing().is_none() => take(&state, &headers, &params, decision, address).await,
-        Some(_) => Ok(stale()),
+        Some(decision) => match state.service.current_pairing().await {
+            Ok(None) => take(&state, &headers, &params, decision, address).await,
+            // A page from before the pairing decides nothing any more.
+            Ok(Some(_)) => Ok(stale()),
+            Err(error) => Err(error.into()),
+        },
         None => state.service.check_request(&params).await.map(|asked| see_other(&path(&asked))),
     };
     outcome.unwrap_or_else(|refused| refuse(refused, issuer))

@@ -1,0 +1,290 @@
+//! The task by which a node follows the others: it renews the lease, applies what others commit, says that it has, and
+//! answers those who must know that nothing is missing.
+//!
+//! All that it asks the database goes in rounds, one after the other, each with a deadline: when that passes, the line counts
+//! as dead and a new one is opened. Who asks for a confirmation is answered by a round that began after he asked; all who
+//! asked by then share it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::applier::FollowError;
+use super::node::{Confirm, Description, Node};
+use crate::domain::secret::Secret;
+use crate::limits;
+use crate::store::changes::Position;
+use crate::store::link::{Heard, Link};
+use crate::store::nodes::{self, Member};
+use crate::store::{Reader, StoreError};
+
+/// Pauses between attempts to open a line.
+const RETRY_MIN: Duration = Duration::from_millis(20);
+const RETRY_MAX: Duration = Duration::from_millis(1_000);
+
+/// What a round is for.
+#[derive(Default)]
+struct Due {
+    /// The lease is to be renewed.
+    renewal: bool,
+    /// There are changes up to this one.
+    changed: u64,
+    /// Who waits for a confirmation.
+    waiting: Vec<Confirm>,
+}
+
+/// Follows the others until the node is gone.
+pub(super) async fn run(node: Arc<Node>, mut confirms: mpsc::UnboundedReceiver<Confirm>) {
+    let mut pause = RETRY_MIN;
+    loop {
+        match Link::open(&node.url, node.patience()).await {
+            Ok((link, heard)) => {
+                pause = RETRY_MIN;
+                let mut line = Line { node: &node, link, heard, reader: node.store.reader() };
+                let Err(error) = line.follow(&mut confirms).await else { return };
+                tracing::warn!(%error, "the line to the database is lost; opening another one");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no line to the database; trying again");
+                let until = Instant::now() + pause;
+                pause = (pause * 2).min(RETRY_MAX);
+                // Whoever asks in the meantime is told at once: it would not help him to wait.
+                while let Ok(asked) = tokio::time::timeout_at(until, confirms.recv()).await {
+                    let Some(asked) = asked else { return };
+                    let _ = asked.send(Err(StoreError::Unavailable("there is no line to the database".to_owned())));
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    /// How long the database may take for one answer, so that there is time for another attempt before the lease ends.
+    fn patience(&self) -> Duration {
+        self.lease.renewed_every().clamp(Duration::from_millis(200), limits::LINK_PATIENCE_MAX)
+    }
+}
+
+struct Line<'a> {
+    node: &'a Arc<Node>,
+    link: Link,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    /// By it the feed is read: nobody else's slow query stands in its way.
+    reader: Reader,
+}
+
+impl Line<'_> {
+    async fn follow(&mut self, confirms: &mut mpsc::UnboundedReceiver<Confirm>) -> Result<(), StoreError> {
+        let node = self.node;
+        let mut foreign = node.applier.foreign();
+        // What was missed while there was no line is heard of now.
+        let mut due = Due { renewal: true, ..Due::default() };
+        let mut next_renewal = Instant::now();
+        let mut acknowledged = 0;
+        loop {
+            if node.parted.load(Ordering::SeqCst) {
+                self.load().await?;
+                due.renewal = true;
+            }
+            let due_now = std::mem::take(&mut due);
+            if due_now.renewal {
+                next_renewal = Instant::now() + node.lease.renewed_every();
+                if node.id().is_none()
+                    && let Some(description) = node.description()
+                {
+                    self.join(description).await?;
+                }
+            }
+            self.round(due_now).await?;
+            if node.id().is_none() && node.description().is_some() {
+                next_renewal = Instant::now();
+            }
+            let applied = *foreign.borrow_and_update();
+            if applied > acknowledged {
+                acknowledged = applied;
+                self.acknowledge(applied).await?;
+            }
+            tokio::select! {
+                biased;
+                heard = self.heard.recv() => self.take_in(heard, &mut due)?,
+                asked = confirms.recv() => match asked {
+                    Some(asked) => due.waiting.push(asked),
+                    None => return Ok(()),
+                },
+                _ = foreign.changed() => {}
+                () = node.wake.notified() => due.renewal = true,
+                () = tokio::time::sleep_until(next_renewal) => due.renewal = true,
+            }
+            while let Ok(heard) = self.heard.try_recv() {
+                self.take_in(Some(heard), &mut due)?;
+            }
+            while let Ok(asked) = confirms.try_recv() {
+                due.waiting.push(asked);
+            }
+            // Who asks does so because there is no lease: the same round may bring one.
+            due.renewal |= !due.waiting.is_empty() && node.description().is_some();
+        }
+    }
+
+    fn take_in(&self, heard: Option<Heard>, due: &mut Due) -> Result<(), StoreError> {
+        match heard.ok_or_else(|| StoreError::Unavailable("the database has hung up".to_owned()))? {
+            Heard::Changed(sequence) => due.changed = due.changed.max(sequence),
+            Heard::Applied(id, sequence) => {
+                self.node.peers().acknowledged(&id, sequence, self.node.monotonic.now());
+                self.node.tell_news();
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due, and answers who waits.
+    async fn round(&self, due: Due) -> Result<(), StoreError> {
+        let Due { renewal, changed, waiting } = due;
+        let outcome = self.in_time(self.ask(renewal, changed, !waiting.is_empty())).await;
+        for asked in waiting {
+            let answer = match &outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(StoreError::Unavailable(error.to_string())),
+            };
+            // He may have gone away.
+            let _ = asked.send(answer);
+        }
+        outcome
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let patience = self.node.patience();
+        let slow = |_| StoreError::Unavailable(format!("the database did not answer within {patience:?}"));
+        timeout(patience, work).await.map_err(slow)?
+    }
+
+    async fn ask(&self, renewal: bool, changed: u64, confirms: bool) -> Result<(), StoreError> {
+        let node = self.node;
+        let from = node.applier.position();
+        let sent_at = node.monotonic.now();
+        let renewed = match node.id().filter(|_| renewal) {
+            None => None,
+            Some(id) => {
+                let feed = self.link.renew(&id, from.sequence).await?;
+                if feed.is_none() {
+                    tracing::warn!("this node was written off by another one; joining anew");
+                    node.lease.give_back();
+                    node.set_id(None);
+                }
+                feed
+            }
+        };
+        match renewed {
+            Some(feed) => {
+                self.catch_up(from, feed).await?;
+                node.renewed(sent_at);
+            }
+            None if confirms || renewal => self.catch_up(from, self.link.position().await?).await?,
+            None if changed > from.sequence => self.read_changes(from).await?,
+            None => {}
+        }
+        if renewal { self.look_around().await } else { Ok(()) }
+    }
+
+    /// Adds this process to the nodes. The feed is read after that is committed, so what is committed later waits for it.
+    async fn join(&self, description: Description) -> Result<(), StoreError> {
+        let node = self.node;
+        let id = Secret::generate(node.entropy.as_ref(), "", 8).reveal().to_owned();
+        let now = node.clock.now();
+        let new = nodes::Node {
+            member: Member {
+                id: id.clone(),
+                name: description.name,
+                renewals: 0,
+                lease: node.lease.length(),
+                applied: node.applier.position().sequence,
+            },
+            address: description.address,
+            version: crate::VERSION.to_owned(),
+            started_at: node.started_at,
+            renewed_at: now,
+        };
+        // Through the writer, which holds the feed: whoever writes now either sees this row or is seen by it.
+        node.store.write(move |tx| nodes::insert(tx.connection, &new)).await?;
+        tracing::info!(id, "joined the nodes of this database");
+        node.set_id(Some(id));
+        Ok(())
+    }
+
+    /// Applies what is missing up to where the feed is.
+    async fn catch_up(&self, from: Position, feed: Position) -> Result<(), StoreError> {
+        if from == feed {
+            return Ok(());
+        }
+        let applier = Arc::clone(&self.node.applier);
+        let followed = self.reader.read(move |connection| applier.follow(connection, &from, &feed)).await;
+        self.followed(followed)
+    }
+
+    /// Applies what has been announced.
+    async fn read_changes(&self, from: Position) -> Result<(), StoreError> {
+        let applier = Arc::clone(&self.node.applier);
+        let followed = self.reader.read(move |connection| {
+            let feed = crate::store::changes::position(connection)?;
+            applier.follow(connection, &from, &feed)
+        });
+        self.followed(followed.await)
+    }
+
+    fn followed(&self, followed: Result<(), FollowError>) -> Result<(), StoreError> {
+        match followed {
+            Ok(()) => Ok(()),
+            Err(FollowError::Store(error)) => Err(error),
+            Err(parted @ FollowError::Parted) => {
+                self.node.part();
+                Err(StoreError::Unavailable(parted.to_string()))
+            }
+        }
+    }
+
+    async fn acknowledge(&self, applied: u64) -> Result<(), StoreError> {
+        match self.node.id() {
+            Some(id) => self.in_time(self.link.acknowledge(&id, applied)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sees how the others are, and writes off who has not renewed his lease.
+    async fn look_around(&self) -> Result<(), StoreError> {
+        let node = self.node;
+        let rows = self.link.members().await?;
+        let silent = {
+            let mut peers = node.peers();
+            let now = node.monotonic.now();
+            peers.see(&rows, now);
+            peers.silent(now)
+        };
+        node.tell_news();
+        let own = node.id();
+        for (id, renewals) in silent.into_iter().filter(|(id, _)| own.as_ref() != Some(id)) {
+            if self.link.write_off(&id, renewals).await? {
+                let name = rows.iter().find(|row| row.id == id).map_or("", |row| row.name.as_str());
+                tracing::warn!(id, name, "a node has not renewed its lease and is written off");
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads all that is kept in memory anew: the database is another one than it came from.
+    async fn load(&self) -> Result<(), StoreError> {
+        let node = self.node;
+        tracing::error!(
+            "the database's history is not the one that this node has followed: commits were lost, as after a failover to a \
+             copy that was behind, or it was restored. Everything is loaded anew; what was revoked in what is lost must be \
+             revoked again"
+        );
+        let applier = Arc::clone(&node.applier);
+        self.reader.read(move |connection| applier.load(connection)).await?;
+        node.parted.store(false, Ordering::SeqCst);
+        node.counts.resets.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}

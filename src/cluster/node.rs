@@ -1,0 +1,181 @@
+//! This process among the others that serve the same database: what it shares between its tasks.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::applier::Applier;
+use super::clock::SharedMonotonic;
+use super::lease::Lease;
+use super::peers::Peers;
+use crate::domain::time::{SharedClock, SharedEntropy, Timestamp};
+use crate::store::postgres::PostgresUrl;
+use crate::store::{Store, StoreError};
+
+/// How the nodes of one database stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a node may answer from memory after it has renewed its lease: as long does a revocation wait for one that
+    /// can't be reached. The same on all nodes.
+    pub lease: Duration,
+    /// How long a write waits for the other nodes.
+    pub revoke_wait: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::with_lease(Duration::from_secs(3))
+    }
+}
+
+impl Settings {
+    /// With this lease; a write waits a little longer, so that the lease always ends first.
+    pub const fn with_lease(lease: Duration) -> Self {
+        Self { lease, revoke_wait: lease.saturating_add(Duration::from_secs(1)) }
+    }
+}
+
+/// How others are told of this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// Where it listens.
+    pub address: String,
+}
+
+/// What one waits to be told: that all which was committed before he asked has been applied.
+pub(super) type Confirm = oneshot::Sender<Result<(), StoreError>>;
+
+/// What the tasks share.
+pub(super) struct Node {
+    pub(super) url: PostgresUrl,
+    pub(super) store: Store,
+    pub(super) applier: Arc<Applier>,
+    pub(super) monotonic: SharedMonotonic,
+    pub(super) clock: SharedClock,
+    pub(super) entropy: SharedEntropy,
+    pub(super) settings: Settings,
+    pub(super) lease: Lease,
+    pub(super) confirms: mpsc::UnboundedSender<Confirm>,
+    /// Woken when the task must look around: it joins, it leaves, the history has parted.
+    pub(super) wake: Notify,
+    pub(super) parted: AtomicBool,
+    pub(super) started_at: Timestamp,
+    identity: Mutex<Identity>,
+    peers: Mutex<Peers>,
+    /// Goes up with each news of the others.
+    pub(super) news: watch::Sender<u64>,
+    pub(super) counts: Counts,
+}
+
+/// What has happened since the start, for the metrics.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Checks that asked the database, because no lease was held.
+    pub confirms: AtomicU64,
+    /// Writes that returned unconfirmed.
+    pub unconfirmed: AtomicU64,
+    /// How often all was loaded anew, because the database's history was another one.
+    pub resets: AtomicU64,
+}
+
+#[derive(Default)]
+struct Identity {
+    description: Option<Description>,
+    /// The row of this process; `None`: it has none, or has been written off.
+    id: Option<String>,
+    leaving: bool,
+}
+
+impl Node {
+    #[expect(clippy::too_many_arguments, reason = "everything that it needs, once")]
+    pub(super) fn new(
+        url: PostgresUrl,
+        store: Store,
+        applier: Arc<Applier>,
+        monotonic: SharedMonotonic,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+        settings: Settings,
+        confirms: mpsc::UnboundedSender<Confirm>,
+    ) -> Self {
+        Self {
+            url,
+            store,
+            applier,
+            started_at: clock.now(),
+            monotonic,
+            clock,
+            entropy,
+            lease: Lease::new(settings.lease),
+            settings,
+            confirms,
+            wake: Notify::new(),
+            parted: AtomicBool::new(false),
+            identity: Mutex::default(),
+            peers: Mutex::default(),
+            news: watch::channel(0).0,
+            counts: Counts::default(),
+        }
+    }
+
+    fn identity(&self) -> MutexGuard<'_, Identity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn peers(&self) -> MutexGuard<'_, Peers> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The row of this process, if it has one.
+    pub(super) fn id(&self) -> Option<String> {
+        self.identity().id.clone()
+    }
+
+    pub(super) fn set_id(&self, id: Option<String>) {
+        self.identity().id = id;
+    }
+
+    /// How it is to be described to the others, if it is to be one of them.
+    pub(super) fn description(&self) -> Option<Description> {
+        let identity = self.identity();
+        identity.description.clone().filter(|_| !identity.leaving)
+    }
+
+    /// Lets the task add this process to the nodes.
+    pub(super) fn describe(&self, description: Description) {
+        self.identity().description = Some(description);
+        self.wake.notify_one();
+    }
+
+    /// Gives the lease back, for ever. Gives the row that is to be removed.
+    pub(super) fn leave(&self) -> Option<String> {
+        let mut identity = self.identity();
+        identity.leaving = true;
+        self.lease.give_back();
+        identity.id.take()
+    }
+
+    /// Takes up a renewed lease, unless the node is leaving or its memory is not the database's.
+    pub(super) fn renewed(&self, sent_at: Duration) {
+        let identity = self.identity();
+        if !identity.leaving {
+            self.applier.unless_parted(|| self.lease.renewed(sent_at));
+        }
+    }
+
+    /// The memory is not the database's: nothing is answered from it until all is loaded anew.
+    pub(super) fn part(&self) {
+        self.applier.part(|| self.lease.give_back());
+        self.parted.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    /// Tells those who wait for the others that there is news.
+    pub(super) fn tell_news(&self) {
+        self.news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}

@@ -1,0 +1,121 @@
+//! What this node knows of the others: what they have applied, and when each was seen to renew its lease.
+//!
+//! No clock but this node's own is asked. A count of renewals that is seen for the first time at a moment was renewed before
+//! it, so that lease ends one length later at the latest.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::store::nodes::Member;
+
+/// The other nodes, by id.
+#[derive(Debug, Default)]
+pub struct Peers(HashMap<String, Peer>);
+
+#[derive(Debug)]
+struct Peer {
+    renewals: i64,
+    /// When this count of renewals was seen first.
+    seen_at: Duration,
+    lease: Duration,
+    applied: u64,
+}
+
+impl Peers {
+    /// Takes in what the rows of all nodes say; `now` is after they were read.
+    pub fn see(&mut self, rows: &[Member], now: Duration) {
+        self.0.retain(|id, _| rows.iter().any(|row| row.id == *id));
+        for row in rows {
+            let new = Peer { renewals: row.renewals, seen_at: now, lease: row.lease, applied: row.applied };
+            let peer = self.0.entry(row.id.clone()).or_insert(new);
+            peer.applied = peer.applied.max(row.applied);
+            peer.lease = row.lease;
+            if peer.renewals != row.renewals {
+                (peer.renewals, peer.seen_at) = (row.renewals, now);
+            }
+        }
+    }
+
+    /// A node says that it has applied all changes up to this one.
+    pub fn acknowledged(&mut self, id: &str, sequence: u64, now: Duration) {
+        // One whose row has not been seen yet: its renewals are none that a row has.
+        let new = Peer { renewals: -1, seen_at: now, lease: Duration::MAX, applied: 0 };
+        let peer = self.0.entry(id.to_owned()).or_insert(new);
+        peer.applied = peer.applied.max(sequence);
+    }
+
+    /// Up to which change a node has applied them all, as far as it has been heard.
+    pub fn applied(&self, id: &str) -> u64 {
+        self.0.get(id).map_or(0, |peer| peer.applied)
+    }
+
+    /// By when a lease of this node has ended that was renewed before a commit at `at`, as the node's row said inside it.
+    pub fn lease_end(&self, member: &Member, at: Duration) -> Duration {
+        let seen = self.0.get(&member.id).filter(|peer| peer.renewals == member.renewals);
+        seen.map_or(at, |peer| peer.seen_at.min(at)) + member.lease
+    }
+
+    /// The nodes that have not renewed for longer than their lease, with the renewals by which to tell that they still
+    /// haven't.
+    pub fn silent(&self, now: Duration) -> Vec<(String, i64)> {
+        let silent = |peer: &Peer| peer.seen_at.checked_add(peer.lease).is_some_and(|end| end < now);
+        self.0.iter().filter(|(_, peer)| silent(peer)).map(|(id, peer)| (id.clone(), peer.renewals)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(3);
+
+    const fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn row(id: &str, renewals: i64, applied: u64) -> Member {
+        Member { id: id.to_owned(), name: id.to_owned(), renewals, lease: LEASE, applied }
+    }
+
+    #[test]
+    fn a_lease_ends_one_length_after_its_renewal_was_seen_or_the_commit() {
+        let mut peers = Peers::default();
+        assert_eq!(peers.lease_end(&row("b", 4, 0), at(1_000)), at(4_000), "never seen");
+        peers.see(&[row("b", 4, 0)], at(500));
+        assert_eq!(peers.lease_end(&row("b", 4, 0), at(1_000)), at(3_500), "seen before");
+        assert_eq!(peers.lease_end(&row("b", 5, 0), at(1_000)), at(4_000), "renewed since");
+        peers.see(&[row("b", 5, 0)], at(1_500));
+        assert_eq!(
+            peers.lease_end(&row("b", 5, 0), at(1_000)),
+            at(4_000),
+            "the lease that counts is from before the commit"
+        );
+    }
+
+    #[test]
+    fn who_does_not_renew_is_written_off_and_may_come_back() {
+        let mut peers = Peers::default();
+        peers.see(&[row("b", 4, 0), row("c", 9, 0)], at(0));
+        peers.see(&[row("b", 4, 0), row("c", 10, 0)], at(2_900));
+        assert_eq!(peers.silent(at(3_000)), []);
+        assert_eq!(peers.silent(at(3_001)), [("b".to_owned(), 4)]);
+        peers.see(&[row("c", 10, 0)], at(3_100));
+        assert_eq!(peers.silent(at(5_900)), []);
+        peers.see(&[row("b", 5, 0), row("c", 11, 0)], at(5_900));
+        assert_eq!(peers.silent(at(8_900)), []);
+    }
+
+    #[test]
+    fn what_is_applied_never_goes_back() {
+        let mut peers = Peers::default();
+        peers.acknowledged("b", 7, at(0));
+        assert_eq!((peers.applied("b"), peers.applied("c")), (7, 0));
+        peers.see(&[row("b", 1, 5)], at(10));
+        assert_eq!(peers.applied("b"), 7, "the row is from before the acknowledgement");
+        assert_eq!(peers.lease_end(&row("b", 1, 5), at(1_000)), at(3_010), "its first row sets its lease");
+        peers.acknowledged("b", 6, at(20));
+        peers.see(&[row("b", 2, 9)], at(30));
+        assert_eq!(peers.applied("b"), 9, "the notification was lost, the row says it");
+        assert_eq!(peers.silent(at(3_031)), [("b".to_owned(), 2)]);
+    }
+}

@@ -1,0 +1,119 @@
+//! The processes that serve this database, on PostgreSQL.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::connection::{Backend, Connection};
+use super::error::StoreError;
+use super::schema::orest_node as node;
+use crate::domain::time::Timestamp;
+
+/// A node, as others must know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Random, another one after each start.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// How often it has renewed its lease.
+    pub renewals: i64,
+    /// How long its lease is.
+    pub lease: Duration,
+    /// Up to which change it has applied them all, as of its last renewal.
+    pub applied: u64,
+}
+
+/// A node, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// What others must know.
+    pub member: Member,
+    /// Where it listens.
+    pub address: String,
+    /// Its version.
+    pub version: String,
+    /// When it was started, by its own clock.
+    pub started_at: Timestamp,
+    /// When it renewed its lease last, by the database's clock.
+    pub renewed_at: Timestamp,
+}
+
+#[derive(Insertable, Queryable, Selectable)]
+#[diesel(table_name = node, check_for_backend(Backend))]
+struct Row {
+    id: String,
+    name: String,
+    address: String,
+    version: String,
+    started_at: Timestamp,
+    renewed_at: Timestamp,
+    renewals: i64,
+    lease_ms: i64,
+    applied_sequence: i64,
+}
+
+impl From<Row> for Node {
+    fn from(row: Row) -> Self {
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+        Self {
+            member: Member {
+                id: row.id,
+                name: row.name,
+                renewals: row.renewals,
+                lease: Duration::from_millis(unsigned(row.lease_ms)),
+                applied: unsigned(row.applied_sequence),
+            },
+            address: row.address,
+            version: row.version,
+            started_at: row.started_at,
+            renewed_at: row.renewed_at,
+        }
+    }
+}
+
+/// Adds a node. It must read the feed only after this is committed.
+pub fn insert(connection: &mut Connection, new: &Node) -> Result<(), StoreError> {
+    let row = Row {
+        id: new.member.id.clone(),
+        name: new.member.name.clone(),
+        address: new.address.clone(),
+        version: new.version.clone(),
+        started_at: new.started_at,
+        renewed_at: new.renewed_at,
+        renewals: new.member.renewals,
+        lease_ms: i64::try_from(new.member.lease.as_millis()).unwrap_or(i64::MAX),
+        applied_sequence: i64::try_from(new.member.applied).unwrap_or(i64::MAX),
+    };
+    diesel::insert_into(node::table).values(row).execute(connection)?;
+    Ok(())
+}
+
+/// All nodes, by name.
+pub fn list(connection: &mut Connection) -> Result<Vec<Node>, StoreError> {
+    let rows: Vec<Row> = node::table.order((node::name, node::id)).select(Row::as_select()).load(connection)?;
+    Ok(rows.into_iter().map(Node::from).collect())
+}
+
+/// What the database takes for now, to the millisecond: what `renewed_at` is counted by.
+///
+/// For PostgreSQL alone.
+pub fn now(connection: &mut Connection) -> Result<Timestamp, StoreError> {
+    #[derive(QueryableByName)]
+    struct Now {
+        #[diesel(sql_type = diesel::sql_types::Timestamp)]
+        now: Timestamp,
+    }
+    let row: Now = diesel::sql_query("SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now").get_result(connection)?;
+    Ok(row.now)
+}
+
+/// Removes a node that has given its lease back, or whose lease has ended and that has not renewed it since `renewals`.
+pub fn delete(connection: &mut Connection, id: &str, renewals: Option<i64>) -> Result<bool, StoreError> {
+    let row = node::table.find(id);
+    let deleted = match renewals {
+        None => diesel::delete(row).execute(connection)?,
+        Some(renewals) => diesel::delete(row.filter(node::renewals.eq(renewals))).execute(connection)?,
+    };
+    Ok(deleted > 0)
+}
