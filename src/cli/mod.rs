@@ -7,6 +7,7 @@ mod nodes;
 mod odoo_module;
 mod pair;
 mod serve;
+mod transfer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Pair the service with an Odoo, whose users its users are then
     Pair(pair::Pair),
+    /// Move everything from one database into another, empty one; tokens go on working
+    Transfer(transfer::TransferCommand),
 }
 
 /// Where things are: the same for every command.
@@ -101,6 +104,7 @@ pub fn run() -> anyhow::Result<()> {
             Command::Nodes(nodes) => nodes.run().await,
             Command::OdooModule(module) => module.run(),
             Command::Pair(pair) => pair.run().await,
+            Command::Transfer(transfer) => transfer.run(),
         }
     })
 }

@@ -75,7 +75,10 @@ impl From<StoreError> for Error {
                 Constraint::NotNull => format!("a value is missing ({constraint})"),
                 Constraint::Check => format!("a value is out of its bounds ({constraint})"),
             }),
-            StoreError::Corrupt { .. } | StoreError::Newer { .. } | StoreError::Backend(_) => {
+            StoreError::Corrupt { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Unfinished { .. }
+            | StoreError::Backend(_) => {
                 tracing::error!(%error, "the store failed");
                 Self::Internal
             }

@@ -1,10 +1,11 @@
 //! What the databases say differently. Each function is one such thing: both ways are written down, and the one is chosen
 //! when the statement meets its connection.
 
-use diesel::QueryResult;
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
+use diesel::{QueryResult, RunQueryDsl as _};
 
+use super::connection::Connection;
 use super::sql::{Sql, SqlValue};
 use crate::orm::filter::{Comparison, Part, Values};
 use crate::orm::group::{Function, Granularity};
@@ -160,6 +161,181 @@ pub fn json_array(sql: &mut Sql, columns: impl FnOnce(&mut Sql)) {
 /// Bytes as hexadecimal text, since JSON holds no bytes.
 pub fn hex(sql: &mut Sql, expression: Sql) {
     sql.either("hex(", "encode(").append(expression).either(")", ", 'hex')");
+}
+
+/// What a column holds, as far as it matters on the way from one database into the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number.
+    Integer,
+    /// Text.
+    Text,
+    /// True or false.
+    Bool,
+    /// A moment, to the second.
+    Moment,
+    /// Bytes.
+    Bytes,
+}
+
+impl Kind {
+    /// What SQLite's schema calls it.
+    pub const fn in_sqlite(self) -> &'static str {
+        match self {
+            Self::Integer => "INTEGER",
+            Self::Text => "TEXT",
+            Self::Bool => "BOOLEAN",
+            Self::Moment => "TIMESTAMP",
+            Self::Bytes => "BLOB",
+        }
+    }
+
+    /// What PostgreSQL's catalogue calls it.
+    pub const fn in_postgres(self) -> &'static str {
+        match self {
+            Self::Integer => "bigint",
+            Self::Text => "text",
+            Self::Bool => "boolean",
+            Self::Moment => "timestamp without time zone",
+            Self::Bytes => "bytea",
+        }
+    }
+}
+
+/// A column as JSON has it: moments as texts, bytes in hexadecimal digits. SQLite says 1 for true.
+pub fn json_value(sql: &mut Sql, column: &'static str, kind: Kind) {
+    match kind {
+        Kind::Integer | Kind::Text | Kind::Bool => {
+            sql.identifier(column);
+        }
+        Kind::Moment => {
+            sql.either("substr(", "to_char(").identifier(column).either(", 1, 19)", ", 'YYYY-MM-DD HH24:MI:SS')");
+        }
+        // SQLite says of no bytes at all what it says of a text without any.
+        Kind::Bytes => {
+            let mut bytes = Sql::new();
+            bytes.identifier(column);
+            sql.text("CASE WHEN ").identifier(column).text(" IS NOT NULL THEN ");
+            hex(sql, bytes);
+            sql.text(" END");
+        }
+    }
+}
+
+/// The value at this place of each of [`json_rows`].
+fn of_json(sql: &mut Sql, place: usize, kind: Kind) {
+    let (mut sqlite, mut postgres) = (Sql::new(), Sql::new());
+    sqlite.text(if kind == Kind::Bytes { "unhex(" } else { "" });
+    sqlite.text("json_extract(given.value, '").name("$[", place).text("]')");
+    sqlite.text(if kind == Kind::Bytes { ")" } else { "" });
+    let (before, after) = match kind {
+        Kind::Integer => ("CAST(", " AS BIGINT)"),
+        Kind::Text => ("(", ")"),
+        Kind::Bool => ("CAST(", " AS BOOLEAN)"),
+        Kind::Moment => ("CAST(", " AS TIMESTAMP)"),
+        Kind::Bytes => ("decode(", ", 'hex')"),
+    };
+    postgres.text(before).name("given.value ->> ", place).text(after);
+    sql.differing(sqlite, postgres);
+}
+
+/// The rows of a JSON array of arrays.
+fn json_rows(sql: &mut Sql, rows: String) {
+    sql.either("json_each(", "json_array_elements(CAST(").value(SqlValue::Text(rows));
+    sql.either(") AS given", " AS JSON)) AS given (value)");
+}
+
+/// Adds rows that are given as a JSON array of arrays, in the form of [`json_value`] or with true and false.
+pub fn insert_json(table: &'static str, columns: &[(&'static str, Kind)], rows: String) -> Sql {
+    let mut sql = Sql::new();
+    sql.text("INSERT INTO ").identifier(table).text(" (");
+    for (index, (name, _)) in columns.iter().enumerate() {
+        sql.text(if index == 0 { "" } else { ", " }).identifier(name);
+    }
+    sql.text(") SELECT ");
+    for (index, (_, kind)) in columns.iter().enumerate() {
+        sql.text(if index == 0 { "" } else { ", " });
+        of_json(&mut sql, index, *kind);
+    }
+    sql.text(" FROM ");
+    json_rows(&mut sql, rows);
+    sql
+}
+
+/// Sets a column of numbers in the rows of these ids: pairs of id and value, as a JSON array of arrays.
+pub fn set_by_json(table: &'static str, column: &'static str, pairs: String) -> Sql {
+    let mut sql = Sql::new();
+    sql.text("UPDATE ").identifier(table).text(" SET ").identifier(column).text(" = ");
+    of_json(&mut sql, 1, Kind::Integer);
+    sql.text(" FROM ");
+    json_rows(&mut sql, pairs);
+    sql.text(" WHERE ").identifier(table).text(".").identifier("id").text(" = ");
+    of_json(&mut sql, 0, Kind::Integer);
+    sql
+}
+
+/// Deletes all rows of a table.
+pub fn empty_table(table: &'static str) -> Sql {
+    let mut sql = Sql::new();
+    sql.either("DELETE FROM ", "TRUNCATE ").identifier(table).either("", " CASCADE");
+    sql
+}
+
+/// Begins a transaction that reads all as of one moment.
+pub fn begin_snapshot(connection: &mut Connection) -> QueryResult<()> {
+    let mut sql = Sql::new();
+    sql.either("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    sql.execute(connection).map(|_| ())
+}
+
+/// The highest id that the database has given in a table, whether its row is still there or not; `None`: it has given none.
+pub fn last_given_id(connection: &mut Connection, table: &'static str) -> QueryResult<Option<i64>> {
+    let mut sql = Sql::new();
+    sql.either(
+        "SELECT (SELECT seq FROM sqlite_sequence WHERE name = ",
+        "SELECT pg_sequence_last_value(CAST(pg_get_serial_sequence(",
+    );
+    sql.value(SqlValue::Text(table.to_owned())).either(")", ", 'id') AS regclass))");
+    sql.returning::<Nullable<BigInt>>().get_result(connection)
+}
+
+/// The next id that the database gives in a table is above this one.
+pub fn set_last_given_id(connection: &mut Connection, table: &'static str, id: i64) -> QueryResult<()> {
+    let (name, id) = (SqlValue::Text(table.to_owned()), SqlValue::Integer(id));
+    let (mut sqlite, mut postgres) = (Sql::new(), Sql::new());
+    sqlite.text("DELETE FROM sqlite_sequence WHERE name = ").value(name.clone());
+    postgres.text("SELECT setval(CAST(pg_get_serial_sequence(").value(name.clone());
+    postgres.text(", 'id') AS regclass), ").value(id.clone()).text(")");
+    let mut sql = Sql::new();
+    sql.differing(sqlite, postgres);
+    sql.execute(connection)?;
+    let (mut sqlite, mut postgres) = (Sql::new(), Sql::new());
+    sqlite.text("INSERT INTO sqlite_sequence (name, seq) VALUES (").value(name).text(", ").value(id).text(")");
+    postgres.text("SELECT 0");
+    let mut sql = Sql::new();
+    sql.differing(sqlite, postgres);
+    sql.execute(connection).map(|_| ())
+}
+
+/// While a database is filled, SQLite need not look after each reference: see [`count_broken_references`].
+pub fn look_after_references_later(connection: &mut Connection) -> QueryResult<()> {
+    let mut sql = Sql::new();
+    sql.either("PRAGMA foreign_keys = OFF", "SELECT 0");
+    sql.execute(connection).map(|_| ())
+}
+
+/// How many references lead to rows that don't exist. PostgreSQL lets none be made.
+pub fn count_broken_references(connection: &mut Connection) -> QueryResult<i64> {
+    let mut sql = Sql::new();
+    sql.either("SELECT COUNT(*) FROM pragma_foreign_key_check", "SELECT CAST(0 AS BIGINT)");
+    sql.returning::<BigInt>().get_result(connection)
+}
+
+/// Lets the database see how large its tables are. What SQLite must know of them stands in the migrations.
+pub fn gather_statistics(connection: &mut Connection) -> QueryResult<()> {
+    let mut sql = Sql::new();
+    sql.either("SELECT 0", "ANALYZE");
+    sql.execute(connection).map(|_| ())
 }
 
 /// A limit that is none, before an OFFSET.

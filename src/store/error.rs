@@ -37,6 +37,15 @@ pub enum StoreError {
         /// The first step that this version does not know.
         step: String,
     },
+    /// Not everything is there yet.
+    #[error(
+        "the database holds a transfer from {source_database} that has not ended: run `orest transfer` again, with the same \
+         --from and --to"
+    )]
+    Unfinished {
+        /// Where it comes from, without a password.
+        source_database: String,
+    },
     /// A mistake of ours: a query that the database does not understand.
     #[error("the database refused a query: {0}")]
     Backend(String),

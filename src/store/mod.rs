@@ -34,6 +34,7 @@ pub mod sessions;
 pub mod sql;
 mod sqlite;
 pub mod tickets;
+pub mod transfer;
 pub mod users;
 mod writer;
 
@@ -80,7 +81,10 @@ impl Store {
     /// Opens the database, makes it if it is a file that is not there, and brings it to this version's schema.
     /// Blocks: call it before the runtime serves.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let connection = migrations::run(url)?;
+        let mut connection = migrations::run(url)?;
+        if let Some(source_database) = transfer::unfinished(&mut connection)? {
+            return Err(StoreError::Unfinished { source_database });
+        }
         let hooks = Arc::new(OnceLock::new());
         Ok(Self {
             readers: readers::Readers::new(url.clone()),

@@ -16,4 +16,5 @@ mod rules;
 mod search;
 mod shared;
 mod support;
+mod transfer;
 mod writing;

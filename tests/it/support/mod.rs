@@ -178,6 +178,21 @@ impl TestService {
         }
     }
 
+    /// The same over another database, to which everything was moved.
+    pub async fn moved_to(&self, url: &DatabaseUrl) -> Self {
+        let (store, service) = open_at(url.clone(), &self.clock, SEED + 100).await;
+        Self {
+            starts: self.starts,
+            service,
+            clock: Arc::clone(&self.clock),
+            store,
+            applications: self.applications.clone(),
+            devices: self.devices,
+            users: self.users.clone(),
+            folder: Arc::clone(&self.folder),
+        }
+    }
+
     /// The callback address of an application.
     pub fn callback(&self, application: usize) -> String {
         callback_of(&self.applications[application])
@@ -275,7 +290,10 @@ fn callback_of(application: &Application) -> String {
 }
 
 async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
-    let url = DatabaseUrl::Sqlite(folder.path().join("orest.sqlite3"));
+    open_at(DatabaseUrl::Sqlite(folder.path().join("orest.sqlite3")), clock, seed).await
+}
+
+async fn open_at(url: DatabaseUrl, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
     let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.expect("no panic").expect("opens");
     let keys = KeyRing::new(vec![SealingKey::new(KeyId(1), &[7; 32])]).expect("has a key");
     let clock = Arc::clone(clock);
