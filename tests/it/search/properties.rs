@@ -14,6 +14,7 @@ use orest::orm::order::Order;
 use orest::orm::registry::Registry;
 use orest::orm::resolve::ResolveContext;
 use orest::orm::search_domain::{Limits, SearchDomain};
+use orest::store::Connection;
 use orest::store::read::{ReadField, read};
 use orest::store::records::{SqlValue, insert, replace_links};
 use orest::store::search::{Query, count, search};
@@ -23,8 +24,10 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 use serde_json::{Value, json};
 
 use super::fixture::{CATEGORY, Fixture, PARTNER, now};
+use crate::support::database;
 
-const TEXTS: &[&str] = &["", "a", "A", "ab", "aB", "É", "é", "100%", "a_b", "a\\b", "ß", "İi", "it's \"q\""];
+const TEXTS: &[&str] =
+    &["", "a", "A", "ab", "aB", "É", "é", "100%", "a_b", "a\\b", "ß", "İi", "it's \"q\"", "ΟΔΟΣ", "οδος", "ſK"];
 const DATES: &[&str] = &["2024-02-29", "2026-01-01", "2026-11-19", "2026-11-20", "2026-12-31"];
 const TIMES: &[&str] = &["2024-02-29 23:59:59", "2026-11-19 23:59:59", "2026-11-20 00:00:00", "2026-11-20 09:40:37"];
 const TYPES: &[&str] = &["contact", "invoice", "other"];
@@ -127,7 +130,29 @@ fn leaf<V: Strategy<Value = Value> + 'static>(
 
 fn pattern() -> impl Strategy<Value = Value> {
     select(vec![
-        "", "a", "%", "_", "a%", "%b", "A_", "\\%", "0\\%", "\\_", "é", "É%", "ß", "1", "2026-11", "i", "inv%", "\\",
+        "",
+        "a",
+        "%",
+        "_",
+        "a%",
+        "%b",
+        "A_",
+        "\\%",
+        "0\\%",
+        "\\_",
+        "é",
+        "É%",
+        "ß",
+        "1",
+        "2026-11",
+        "i",
+        "inv%",
+        "\\",
+        "ος",
+        "ΣΑ_",
+        "οδοσ%",
+        "i_",
+        "K",
     ])
     .prop_map(Value::from)
 }
@@ -288,31 +313,34 @@ fn rule(model: &'static Model) -> Result<SearchDomain, OdooError> {
 
 #[test]
 fn the_database_and_the_referee_agree() {
-    let mut fixture = Fixture::new();
     // parents may come after their children
-    fixture.connection.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
-    let fixture = RefCell::new(fixture);
+    let fixtures: Vec<_> =
+        database::Kind::both().into_iter().map(|engine| Fixture::new(engine).without_foreign_keys()).collect();
+    let fixtures = RefCell::new(fixtures);
     let searches = prop::collection::vec((partner_domain(), order(), 0_u64..3, 0_u64..6), 24);
     let mut runner = TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() });
     let found = std::cell::Cell::new([0_u32; 3]);
     let outcome = runner.run(
         &(tables(), searches, any::<bool>(), any::<bool>()),
         |(tables, searches, restricted, active_test)| {
-            let fixture = &mut *fixture.borrow_mut();
-            let connection = &mut fixture.connection;
-            connection.batch_execute("BEGIN").unwrap();
-            tables.store(fixture);
+            let fixtures = &mut *fixtures.borrow_mut();
+            for fixture in fixtures.iter_mut() {
+                fixture.connection.batch_execute("BEGIN").unwrap();
+                tables.store(fixture);
+            }
             let registry = Registry::of(&[&PARTNER, &CATEGORY]);
             let open = ResolveContext::unrestricted(&registry, now());
             let context = ResolveContext { active_test, rules: if restricted { &rule } else { open.rules }, ..open };
             let mut result = Ok(());
             for (domain, order, offset, limit) in searches {
-                result = check(fixture, &tables, &context, &Value::Array(domain), &order, offset, limit, &found);
+                result = check(fixtures, &tables, &context, &Value::Array(domain), &order, offset, limit, &found);
                 if result.is_err() {
                     break;
                 }
             }
-            fixture.connection.batch_execute("ROLLBACK").unwrap();
+            for fixture in fixtures {
+                fixture.connection.batch_execute("ROLLBACK").unwrap();
+            }
             result
         },
     );
@@ -330,7 +358,7 @@ fn the_database_and_the_referee_agree() {
 
 #[expect(clippy::too_many_arguments, reason = "one case of the property")]
 fn check(
-    fixture: &mut Fixture,
+    fixtures: &mut [Fixture],
     tables: &Tables,
     context: &ResolveContext<'_>,
     domain: &Value,
@@ -351,9 +379,24 @@ fn check(
     prop_assert_eq!(eval::ids(tables, &PARTNER, &again), eval::ids(tables, &PARTNER, &filter), "{} read back", domain);
     let expect = eval::search(tables, &PARTNER, &filter, &order_terms, 0, None);
     found.set([all + 1, errors, some + u32::from(!expect.is_empty() && expect.len() < tables.partners.len())]);
-    let connection = &mut fixture.connection;
-    let mut query = Query { model: &PARTNER, filter, order: order_terms, offset: 0, limit: None, now: now() };
-    prop_assert_eq!(&search(connection, &query).unwrap(), &expect, "{} order {} as {:?}", domain, order, &query.filter);
+    let query = Query { model: &PARTNER, filter, order: order_terms, offset: 0, limit: None, now: now() };
+    for fixture in fixtures {
+        let asked = format!("{domain} order {order} on {:?}", fixture.engine);
+        check_on(&mut fixture.connection, tables, query.clone(), &expect, &asked, offset, limit)?;
+    }
+    Ok(())
+}
+
+fn check_on(
+    connection: &mut Connection,
+    tables: &Tables,
+    mut query: Query,
+    expect: &[i64],
+    asked: &str,
+    offset: u64,
+    limit: u64,
+) -> Result<(), TestCaseError> {
+    prop_assert_eq!(&search(connection, &query).unwrap(), expect, "{} as {:?}", asked, &query.filter);
     prop_assert_eq!(
         count(connection, &PARTNER, &query.filter, None, now()).unwrap(),
         i64::try_from(expect.len()).unwrap()
@@ -365,7 +408,7 @@ fn check(
     // what is read is what was written, but for what has no value
     let fields = ["name", "color", "is_company", "date", "create_date", "type", "parent_id", "age"];
     let fields = fields.map(|name| ReadField { field: PARTNER.field(name).unwrap(), related: None });
-    for record in read(connection, &PARTNER, &expect, &fields, now()).unwrap() {
+    for record in read(connection, &PARTNER, expect, &fields, now()).unwrap() {
         let row = tables.partners.iter().find(|row| row["id"] == record["id"]).unwrap();
         for (name, value) in &record {
             let written = match (&row[name], name.as_str()) {
@@ -431,22 +474,24 @@ fn any_leaf() -> impl Strategy<Value = Value> {
 
 #[test]
 fn whatever_is_sent_is_answered() {
-    let fixture = RefCell::new(Fixture::golden());
+    let fixtures: Vec<_> = database::Kind::both().into_iter().map(Fixture::golden).collect();
+    let fixtures = RefCell::new(fixtures);
     let items = prop_oneof![12 => any_leaf(), 2 => select(vec![json!("&"), json!("|"), json!("!")]), 1 => anything()];
     let orders = prop_oneof![order(), any::<String>(), "[a-z_]{1,12}( desc)?( nulls first)?"];
     let inputs = (prop::collection::vec(items, 0..3), orders);
     let mut runner = TestRunner::new(Config { cases: 3_000, failure_persistence: None, ..Config::default() });
     let answered = std::cell::Cell::new(0);
     let outcome = runner.run(&inputs, |(items, order)| {
-        let fixture = &mut *fixture.borrow_mut();
         let registry = Registry::of(&[&PARTNER, &CATEGORY]);
         let context = ResolveContext { active_test: true, ..ResolveContext::unrestricted(&registry, now()) };
         let order = Order::parse(&Value::from(order), &PARTNER, &context).unwrap_or_default();
         let Ok(domain) = SearchDomain::parse(&Value::Array(items), &Limits::default()) else { return Ok(()) };
         let Ok(filter) = context.with_active(domain, &PARTNER).resolve(&PARTNER, &context) else { return Ok(()) };
         let query = Query { model: &PARTNER, filter, order, offset: 0, limit: None, now: now() };
-        let found = search(&mut fixture.connection, &query);
-        prop_assert!(found.is_ok(), "{:?}: {:?}", query.filter, found);
+        for fixture in fixtures.borrow_mut().iter_mut() {
+            let found = search(&mut fixture.connection, &query);
+            prop_assert!(found.is_ok(), "{:?} on {:?}: {:?}", query.filter, fixture.engine, found);
+        }
         answered.set(answered.get() + 1);
         Ok(())
     });

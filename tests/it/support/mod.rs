@@ -2,6 +2,7 @@
 //!
 //! What is in it was made by the service itself: users, two applications, two devices, and authorizations in every state.
 
+pub mod database;
 pub mod http;
 
 use std::collections::HashMap;
