@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
+use super::dialect;
 use super::error::StoreError;
 use super::schema::{orest_application as application, orest_application_uri as uri};
 use super::schema::{orest_model_configuration as configuration, orest_model_scheme as scheme};
@@ -68,6 +69,9 @@ pub fn find(connection: &mut Connection, id: ApplicationId) -> Result<Option<App
 
 /// The application of this `client_id`, archived or not.
 pub fn find_by_client_id(connection: &mut Connection, client_id: &str) -> Result<Option<Application>, StoreError> {
+    if !dialect::is_storable(client_id) {
+        return Ok(None);
+    }
     let row = application::table
         .filter(application::client_id.eq(client_id))
         .select(Row::as_select())
@@ -90,6 +94,9 @@ pub fn set_secret(
 
 /// Whether this is one of its callback addresses: the same characters, not archived.
 pub fn has_redirect_uri(connection: &mut Connection, id: ApplicationId, text: &str) -> Result<bool, StoreError> {
+    if !dialect::is_storable(text) {
+        return Ok(false);
+    }
     let found = uri::table
         .filter(uri::application_id.eq(id.0).and(uri::uri.eq(text)).and(uri::active.eq(true)))
         .select(uri::id)

@@ -49,6 +49,16 @@ pub fn like(sql: &mut Sql, expression: Sql, pattern: &str, fold: bool) {
     sql.value(SqlValue::Text(like::normal(pattern, fold))).text(")");
 }
 
+/// Lets the next row of a table that is given a number get a greater one than this, with which a row was added. SQLite does so
+/// by itself.
+pub fn skip_ids(connection: &mut Connection, table: &'static str, id: i64) {
+    if let Connection::Postgres(connection) = connection {
+        connection.defer(&format!(
+            "SELECT setval(sequence, {id}) FROM pg_get_serial_sequence('{table}', 'id') AS sequence, pg_sequence_last_value(sequence::regclass) AS last WHERE COALESCE(last, 0) < {id}"
+        ));
+    }
+}
+
 /// Whether a row can hold the text: none of PostgreSQL's has a NUL, and no door lets one in.
 pub fn is_storable(text: &str) -> bool {
     !text.contains('\0')

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
+use super::dialect;
 use super::error::StoreError;
 use super::schema::{orest_pairing as pairing, res_groups_users_rel as membership, res_users as user};
 use super::tickets;
@@ -228,6 +229,7 @@ pub fn insert_user(
     diesel::insert_into(user::table)
         .values((UserRow::of(new), user::synced_as_of.eq(as_of), user::create_date.eq(at), user::write_date.eq(at)))
         .execute(connection)?;
+    dialect::skip_ids(connection, "res_users", new.id.0);
     replace_groups(connection, new)
 }
 

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
+use super::dialect;
 use super::error::StoreError;
 use super::schema::{orest_identity as identity, res_groups_users_rel as membership, res_users as user};
 use crate::domain::ids::UserId;
@@ -87,6 +88,9 @@ pub fn find(connection: &mut Connection, id: UserId) -> Result<Option<User>, Sto
 
 /// The user of this login, character by character, and the hash of his password.
 pub fn find_by_login(connection: &mut Connection, login: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
+    if !dialect::is_storable(login) {
+        return Ok(None);
+    }
     let found: Option<(Row, Option<String>)> = user::table
         .filter(user::login.eq(login))
         .select((Row::as_select(), user::password))
@@ -190,6 +194,9 @@ pub fn set_login_date(connection: &mut Connection, id: UserId, at: Timestamp) ->
 
 /// Whose login this is, character by character.
 pub fn find_id_by_login(connection: &mut Connection, login: &str) -> Result<Option<UserId>, StoreError> {
+    if !dialect::is_storable(login) {
+        return Ok(None);
+    }
     let id = user::table.filter(user::login.eq(login)).select(user::id).first::<i64>(connection).optional()?;
     Ok(id.map(UserId))
 }

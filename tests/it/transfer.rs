@@ -16,13 +16,14 @@ use orest::store::transfer::{OF_THE_DATABASE, OF_THE_MOMENT, Sum, TABLES, Transf
 use orest::store::{Connection, DatabaseUrl, Store, StoreError};
 
 use crate::support::TestService;
+use crate::support::database::Kind;
 
 fn sqlite(folder: &Path, name: &str) -> DatabaseUrl {
     DatabaseUrl::Sqlite(folder.join(name))
 }
 
 fn url_of(test: &TestService) -> DatabaseUrl {
-    sqlite(test.folder(), "orest.sqlite3")
+    test.database.url.clone()
 }
 
 #[derive(QueryableByName)]
@@ -39,7 +40,7 @@ fn lines(connection: &mut Connection, query: &str) -> Vec<String> {
 /// Every table has rows, with values and without, with what is hard to carry over: quotes, other alphabets, emoji, bytes of
 /// every value, a bitmap of thousands of ids, references forward and back, ids that are used no more.
 async fn filled() -> TestService {
-    let test = TestService::new().await;
+    let test = TestService::on(Kind::Sqlite).await;
     let now = test.clock.now();
     let admin = test.context("admin");
     let text = |text: &str| SqlValue::Text(text.to_owned());
@@ -290,7 +291,7 @@ async fn a_value_that_changed_on_the_way_is_noticed() {
 
 #[tokio::test]
 async fn what_is_in_use_is_left_alone() {
-    let test = TestService::empty().await;
+    let test = TestService::empty_on(Kind::Sqlite).await;
     let (from, folder) = (url_of(&test), tempfile::tempdir().unwrap());
     let to = sqlite(folder.path(), "new.sqlite3");
     let refused = |from: &DatabaseUrl, to: &DatabaseUrl| match Transfer::begin(from, to, SystemClock.now()) {

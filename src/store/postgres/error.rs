@@ -71,7 +71,7 @@ fn kind(code: &SqlState) -> DatabaseErrorKind {
         SqlState::UNIQUE_VIOLATION => DatabaseErrorKind::UniqueViolation,
         SqlState::FOREIGN_KEY_VIOLATION | SqlState::RESTRICT_VIOLATION => DatabaseErrorKind::ForeignKeyViolation,
         SqlState::NOT_NULL_VIOLATION => DatabaseErrorKind::NotNullViolation,
-        SqlState::CHECK_VIOLATION => DatabaseErrorKind::CheckViolation,
+        SqlState::CHECK_VIOLATION | SqlState::CHARACTER_NOT_IN_REPERTOIRE => DatabaseErrorKind::CheckViolation,
         SqlState::READ_ONLY_SQL_TRANSACTION => DatabaseErrorKind::ReadOnlyTransaction,
         _ if is_unavailable(code.code()) => DatabaseErrorKind::UnableToSendCommand,
         _ => DatabaseErrorKind::Unknown,
@@ -88,6 +88,10 @@ fn is_unavailable(code: &str) -> bool {
 
 /// `table.column`, comma separated, of what refused.
 fn constraint(complaint: &DbError) -> Option<String> {
+    if *complaint.code() == SqlState::CHARACTER_NOT_IN_REPERTOIRE {
+        // NUL; everything else that a Rust text may hold can be stored.
+        return Some("a text with a NUL".to_owned());
+    }
     let table = complaint.table()?;
     match *complaint.code() {
         SqlState::UNIQUE_VIOLATION => {

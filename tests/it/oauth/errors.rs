@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use diesel::connection::SimpleConnection as _;
-use orest::store::DatabaseUrl;
+use orest::store::Connection;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -107,13 +107,13 @@ async fn without_a_database_nothing_is_said_of_a_token() {
     let mut browser = Browser::new(&app);
     let (access, token) = grant(&mut browser, "alice", MAIL).await;
     let consent = browser.open(&authorize_path(MAIL, &[]), "alice").await;
-    let file = test.folder().join("orest.sqlite3");
 
     // A service that has read nothing yet must ask.
     let cold = test.restart().await;
     let cold_app = browser::app(&cold);
-    std::fs::rename(&file, test.folder().join("elsewhere")).unwrap();
-    // Reading connections that are open go on with the file that they have; a write notices.
+    assert!(is_active(&app, &access).await);
+    test.database.leave();
+    // A file's reading connections that are open go on with it; a write notices.
     assert!(is_active(&app, &access).await, "what memory knows is good");
     for (path, fields) in [
         ("/oauth2/token", vec![("grant_type", "refresh_token"), ("refresh_token", token.as_str())]),
@@ -127,15 +127,19 @@ async fn without_a_database_nothing_is_said_of_a_token() {
     }
     let answer = browser.submit(&consent.body, "/oauth2/authorize", &[("decision", "allow")]).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "1"));
-    std::fs::rename(test.folder().join("elsewhere"), &file).unwrap();
+    test.database.come_back();
     assert!(is_active(&app, &access).await, "nothing was revoked");
     assert_eq!(refresh(&app, MAIL, &token).await.status, 200);
 
-    // Another process holds the file: writes wait, then give up; what memory knows is still good.
-    let url = DatabaseUrl::Sqlite(file);
+    // Another process holds what writes need: they wait, then give up; what memory knows is still good.
+    let url = test.database.url.clone();
     let holder = tokio::task::spawn_blocking(move || {
-        let mut connection = url.connect_writer(false).unwrap();
-        connection.batch_execute("BEGIN EXCLUSIVE").unwrap();
+        let mut connection = url.connect_migrator().unwrap();
+        let hold = match connection {
+            Connection::Sqlite(_) => "BEGIN EXCLUSIVE",
+            Connection::Postgres(_) => "BEGIN; LOCK TABLE orest_feed",
+        };
+        connection.batch_execute(hold).unwrap();
         connection
     });
     let mut holder = holder.await.unwrap();

@@ -13,8 +13,7 @@ async fn without_a_database_nothing_is_revoked_and_nothing_is_said() {
         .session();
     let key = server.test.service.make_api_key(server.test.uid("admin"), "test", None, None).await.unwrap();
     let bearer = format!("Bearer {}", key.reveal());
-    let (file, elsewhere) = (server.test.folder().join("orest.sqlite3"), server.test.folder().join("elsewhere"));
-    std::fs::rename(&file, &elsewhere).unwrap();
+    server.test.database.leave();
 
     let revoke =
         json!({"model": "orest.authorization", "method": "action_revoke_tokens", "args": [[2, 3]], "kwargs": {}});
@@ -29,7 +28,7 @@ async fn without_a_database_nothing_is_revoked_and_nothing_is_said() {
     let answer = server.post(path, &[("authorization", &bearer)], &json!({"ids": [2, 3]})).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["name"]), (503, &json!("psycopg2.OperationalError")));
 
-    std::fs::rename(&elsewhere, &file).unwrap();
+    server.test.database.come_back();
     let domain = json!([[["id", "in", [2, 3]], ["state", "=", "live"]]]);
     let live = server.execute_kw("admin", "orest.authorization", "search_count", domain, json!({})).await;
     assert_eq!(live["result"], 2, "nothing was revoked");

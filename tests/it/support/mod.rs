@@ -1,4 +1,4 @@
-//! A whole service on a database file of its own, with a clock that stands still and randomness from a seed.
+//! A whole service on a database of its own, with a clock that stands still and randomness from a seed.
 //!
 //! What is in it was made by the service itself: users, two applications, two devices, and authorizations in every state.
 
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use diesel::connection::SimpleConnection as _;
 use orest::domain::application::Application;
 use orest::domain::ids::{ApplicationId, DeviceId, UserId};
 use orest::domain::revocation::Channel;
@@ -28,10 +29,12 @@ use orest::service::sign_in::{DeviceDescription, SignedIn};
 use orest::service::{Context, Service};
 use orest::store::records::{self, SqlValue};
 use orest::store::users::NewUser;
-use orest::store::{DatabaseUrl, Store, StoreError, users};
+use orest::store::{Connection, DatabaseUrl, Store, StoreError, users};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
+
+use self::database::{Kind, TestDatabase};
 
 /// A clock that moves when it is told to.
 #[derive(Debug)]
@@ -101,7 +104,8 @@ pub struct TestService {
     /// A computer and a phone of Alice.
     pub devices: [DeviceId; 2],
     users: HashMap<&'static str, UserId>,
-    folder: Arc<tempfile::TempDir>,
+    /// Where its database is.
+    pub database: Arc<TestDatabase>,
     /// How often it was started anew: each start has randomness of its own.
     starts: u64,
 }
@@ -112,9 +116,14 @@ const SEED: u64 = 19;
 impl TestService {
     /// Users, devices and applications; no authorizations.
     pub async fn empty() -> Self {
-        let folder = tempfile::tempdir().expect("the system has a place for temporary files");
+        Self::empty_on(Kind::of_this_run()).await
+    }
+
+    /// The same on this database.
+    pub async fn empty_on(kind: Kind) -> Self {
+        let database = TestDatabase::migrated(kind);
         let clock = Arc::new(ManualClock::new());
-        let (store, service) = open(&folder, &clock, SEED).await;
+        let (store, service) = open(&database, &clock, SEED).await;
         let now = clock.now();
         let users = store.write(move |tx| insert_users(tx.connection, now)).await.expect("users");
         let mut applications = Vec::new();
@@ -135,7 +144,7 @@ impl TestService {
         }
         let applications = applications.try_into().expect("two were made");
         let devices = devices.try_into().expect("two were made");
-        Self { starts: 0, service, clock, store, applications, devices, users, folder: Arc::new(folder) }
+        Self { starts: 0, service, clock, store, applications, devices, users, database: Arc::new(database) }
     }
 
     /// The same with authorizations: 1 Bob's of Mail Reader, expired, because its code was never exchanged; 2 Alice's of Mail
@@ -143,7 +152,12 @@ impl TestService {
     /// 5 Bob's of Mail Reader; 6 Bob's of Report Maker, revoked by the administrator for a stolen laptop; 7 of Report
     /// Maker in its own name.
     pub async fn new() -> Self {
-        let test = Self::empty().await;
+        Self::on(Kind::of_this_run()).await
+    }
+
+    /// The same on this database.
+    pub async fn on(kind: Kind) -> Self {
+        let test = Self::empty_on(kind).await;
         let [mail, report] = [0, 1];
         test.authorize("bob", mail, None, false).await;
         test.clock.advance(Duration::from_secs(3600));
@@ -166,7 +180,7 @@ impl TestService {
     /// The same database opened anew, as after a restart.
     pub async fn restart(&self) -> Self {
         let starts = self.starts + 1;
-        let (store, service) = open(&self.folder, &self.clock, SEED + starts).await;
+        let (store, service) = open(&self.database, &self.clock, SEED + starts).await;
         Self {
             starts,
             service,
@@ -175,7 +189,7 @@ impl TestService {
             applications: self.applications.clone(),
             devices: self.devices,
             users: self.users.clone(),
-            folder: Arc::clone(&self.folder),
+            database: Arc::clone(&self.database),
         }
     }
 
@@ -190,7 +204,7 @@ impl TestService {
             applications: self.applications.clone(),
             devices: self.devices,
             users: self.users.clone(),
-            folder: Arc::clone(&self.folder),
+            database: Arc::clone(&self.database),
         }
     }
 
@@ -199,9 +213,21 @@ impl TestService {
         callback_of(&self.applications[application])
     }
 
-    /// The folder of the database.
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    /// Lets numbers go on without a gap after what was not kept: PostgreSQL gives no number twice.
+    pub async fn close_gaps(&self, tables: &'static [&'static str]) {
+        let done: Result<(), StoreError> = self
+            .store
+            .write(move |tx| {
+                let Connection::Postgres(connection) = tx.connection else { return Ok(()) };
+                for table in tables {
+                    connection.batch_execute(&format!(
+                        "SELECT setval(pg_get_serial_sequence('{table}', 'id'), COALESCE(MAX(id), 0) + 1, false) FROM {table}"
+                    ))?;
+                }
+                Ok(())
+            })
+            .await;
+        done.expect("the numbers are set");
     }
 
     /// Makes the users those of a paired Odoo, as if each had come from there with his first password.
@@ -290,8 +316,8 @@ fn callback_of(application: &Application) -> String {
     format!("{CALLBACK}/{}", application.client_id)
 }
 
-async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
-    open_at(DatabaseUrl::Sqlite(folder.path().join("orest.sqlite3")), clock, seed).await
+async fn open(database: &TestDatabase, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
+    open_at(database.url.clone(), clock, seed).await
 }
 
 async fn open_at(url: DatabaseUrl, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
@@ -313,10 +339,7 @@ fn password_hash(login: &'static str) -> String {
     hashes.entry(login).or_insert_with(hash).clone()
 }
 
-fn insert_users(
-    connection: &mut orest::store::Connection,
-    now: Timestamp,
-) -> Result<HashMap<&'static str, UserId>, StoreError> {
+fn insert_users(connection: &mut Connection, now: Timestamp) -> Result<HashMap<&'static str, UserId>, StoreError> {
     let system = NewUser {
         login: "__system__",
         name: "System",

@@ -66,6 +66,7 @@ async fn values() {
         };
         assert_eq!(brief(&got), expect, "{}", &values.to_string()[..40.min(values.to_string().len())]);
     }
+    test.close_gaps(&["orest_application", "orest_application_uri"]).await;
     let given = json!({
         "name": "x", "scope": "write  read read", "image": png,
         "uri_ids": [[0, 0, {"uri": "https://x.example/cb"}]],
