@@ -45,6 +45,13 @@ pub(super) fn lost(message: impl Into<String>) -> Diesel {
     Diesel::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(message.into()))
 }
 
+/// A text that is to be stored and can't be, said as SQLite says what a check refuses.
+pub(super) fn nul() -> Diesel {
+    let message = "a text can't have NUL (0x00) characters".to_owned();
+    let constraint = Some(message.clone());
+    Diesel::DatabaseError(DatabaseErrorKind::CheckViolation, Box::new(Complaint { message, constraint }))
+}
+
 /// What the server, or the way to it, complains about.
 pub(super) fn complaint(error: &tokio_postgres::Error) -> Diesel {
     let Some(complaint) = error.as_db_error() else { return lost(chain(error)) };

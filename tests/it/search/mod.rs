@@ -4,4 +4,5 @@ mod bounds;
 pub mod fixture;
 mod groups;
 mod models;
+mod patterns;
 mod properties;
