@@ -242,6 +242,8 @@ impl Hooks for Alone {
         Ok(())
     }
 
+    fn another_server(&self) {}
+
     fn committed(&self, changes: &[Announced], _: Option<(Position, Vec<Member>)>) -> Option<Arc<Commit>> {
         self.0.committed(changes);
         None
@@ -265,6 +267,12 @@ impl Hooks for OneOfMany {
         }
     }
 
+    fn another_server(&self) {
+        if let Some(node) = self.0.upgrade() {
+            node.suspect_lost_members();
+        }
+    }
+
     fn committed(&self, changes: &[Announced], feed: Option<(Position, Vec<Member>)>) -> Option<Arc<Commit>> {
         let node = self.0.upgrade()?;
         // At once: a lease that did not know of it ends one length later, however long it takes to apply it here.
@@ -273,6 +281,7 @@ impl Hooks for OneOfMany {
         let (position, mut members) = feed?;
         let own = node.id();
         members.retain(|member| Some(&member.id) != own.as_ref());
+        members.extend(node.lost_member(at));
         Some(Arc::new(Commit { sequence: position.sequence, at, members }))
     }
 }

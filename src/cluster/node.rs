@@ -11,6 +11,7 @@ use super::clock::SharedMonotonic;
 use super::lease::Lease;
 use super::peers::Peers;
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp};
+use crate::store::nodes::Member;
 use crate::store::postgres::PostgresUrl;
 use crate::store::{Store, StoreError};
 
@@ -66,6 +67,8 @@ pub(super) struct Node {
     pub(super) started_at: Timestamp,
     identity: Mutex<Identity>,
     peers: Mutex<Peers>,
+    /// Until then a node may hold a lease of a server that was lost with the row of that node, by this node's clock.
+    lost_members_until: Mutex<Duration>,
     /// Goes up with each news of the others.
     pub(super) news: watch::Sender<u64>,
     pub(super) counts: Counts,
@@ -117,6 +120,7 @@ impl Node {
             parted: AtomicBool::new(false),
             identity: Mutex::default(),
             peers: Mutex::default(),
+            lost_members_until: Mutex::default(),
             news: watch::channel(0).0,
             counts: Counts::default(),
         }
@@ -172,6 +176,22 @@ impl Node {
         self.applier.part(|| self.lease.give_back());
         self.parted.store(true, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// Another server has taken over, and may lack the row of a node that joined just before. Its lease of the server that was
+    /// ends one length from now at the latest.
+    pub(super) fn suspect_lost_members(&self) {
+        let longest = self.peers().longest_lease().max(self.settings.lease);
+        tracing::warn!(wait = ?longest, "another database server has taken over; until its nodes are known, writes wait for all");
+        *self.lost_members_until.lock().unwrap_or_else(PoisonError::into_inner) = self.monotonic.now() + longest;
+    }
+
+    /// Stands for the nodes that nobody knows of, as long as there may be any.
+    pub(super) fn lost_member(&self, at: Duration) -> Option<Member> {
+        let until = *self.lost_members_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let lease = until.checked_sub(at).filter(|lease| !lease.is_zero())?;
+        let name = "a node that joined just before the failover".to_owned();
+        Some(Member { id: String::new(), name, renewals: 0, lease, applied: 0 })
     }
 
     /// Tells those who wait for the others that there is news.

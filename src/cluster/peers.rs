@@ -55,6 +55,11 @@ impl Peers {
         seen.map_or(at, |peer| peer.seen_at.min(at)) + member.lease
     }
 
+    /// The longest lease of any.
+    pub fn longest_lease(&self) -> Duration {
+        self.0.values().map(|peer| peer.lease).filter(|lease| *lease != Duration::MAX).max().unwrap_or_default()
+    }
+
     /// The nodes that have not renewed for longer than their lease, with the renewals by which to tell that they still
     /// haven't.
     pub fn silent(&self, now: Duration) -> Vec<(String, i64)> {

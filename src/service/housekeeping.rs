@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Error, Service};
 use crate::domain::time::from_unix;
 use crate::limits;
-use crate::store::{authorizations, codes, forms, password_failures, sessions, tickets};
+use crate::store::{authorizations, changes, codes, forms, password_failures, sessions, tickets};
 
 /// Rows that one purge deletes at most.
 const PURGE_BATCH: i64 = 1_000;
@@ -68,9 +68,13 @@ impl Service {
                 })
                 .await?;
             if purged.0 < usize::try_from(PURGE_BATCH).unwrap_or(usize::MAX) {
-                return Ok(());
+                break;
             }
         }
+        if !self.cluster.is_alone() {
+            self.write(|tx| Ok::<_, Error>(changes::purge(tx.connection)?)).await?;
+        }
+        Ok(())
     }
 
     /// Writes down what has been used since the last time. A search that looks at it calls this first.

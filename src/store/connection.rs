@@ -134,6 +134,14 @@ impl Claim {
 }
 
 impl Connection {
+    /// Which server it is, and which of its lives; `None`: it is a file.
+    pub(super) fn history(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(connection) => Some(connection.history()),
+        }
+    }
+
     /// Whether it is of no use any more, as far as can be known without asking.
     pub(super) fn is_lost(&mut self) -> bool {
         match self {

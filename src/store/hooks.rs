@@ -14,6 +14,10 @@ pub trait Hooks: Send + Sync {
     /// have written before must be in memory when this returns. Only where there are others.
     fn begun(&self, connection: &mut Connection, feed: &Position) -> Result<(), StoreError>;
 
+    /// Another server stands where the one was that was written to before: one that took over from it, or was put in its place.
+    /// It may lack what that one committed last. Only where there are others.
+    fn another_server(&self);
+
     /// These changes are committed, in this order; `feed` is where it is with them, and `members` are the nodes that there
     /// were inside the transaction. Called before anybody is answered and before the next transaction begins. Gives what those
     /// must know who wait until every node has applied them; `None`: there is no other node.

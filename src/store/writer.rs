@@ -248,7 +248,13 @@ impl Thread {
             return Err(StoreError::Unavailable(text.to_owned()));
         }
         if self.connection.is_lost() {
+            let history = self.connection.history().map(str::to_owned);
             self.connection = self.url.connect_writer(false)?;
+            if let Some(hooks) = self.hooks.get()
+                && self.connection.history() != history.as_deref()
+            {
+                hooks.another_server();
+            }
             tracing::info!(database = %self.url, "connected again");
         }
         Ok(())

@@ -8,7 +8,7 @@ ALTER TABLE orest_feed ADD COLUMN tag TEXT COLLATE "C" NOT NULL DEFAULT gen_rand
 CREATE TABLE orest_change (
     sequence BIGINT PRIMARY KEY,
     -- revocation: the row of orest_revocation with this sequence
-    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('revocation', 'user', 'users', 'applications', 'device', 'pairing', 'sealing_keys')),
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('revocation', 'user', 'users', 'applications', 'device', 'pairing')),
     -- which user or device
     subject BIGINT,
     tag TEXT COLLATE "C" NOT NULL,

@@ -8,7 +8,7 @@ ALTER TABLE orest_feed ADD COLUMN tag TEXT NOT NULL DEFAULT '';
 CREATE TABLE orest_change (
     sequence INTEGER PRIMARY KEY NOT NULL,
     -- revocation: the row of orest_revocation with this sequence
-    kind TEXT NOT NULL CHECK (kind IN ('revocation', 'user', 'users', 'applications', 'device', 'pairing', 'sealing_keys')),
+    kind TEXT NOT NULL CHECK (kind IN ('revocation', 'user', 'users', 'applications', 'device', 'pairing')),
     -- which user or device
     subject INTEGER,
     tag TEXT NOT NULL,

@@ -175,6 +175,11 @@ impl PgConnection {
         Ok(())
     }
 
+    /// Which server it is, and which of its lives.
+    pub fn history(&self) -> &str {
+        &self.history
+    }
+
     /// Whether the server, or the way to it, is gone, as far as can be known without asking.
     pub fn is_lost(&mut self) -> bool {
         if !self.lost {

@@ -1,4 +1,5 @@
 //! Several nodes on one PostgreSQL, in one process: when a call has returned on one, no other acts on what was before it.
 
+mod joining;
 mod revoking;
 mod support;

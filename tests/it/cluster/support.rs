@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use orest::cluster::{Description, Settings};
 use orest::domain::ids::UserId;
 use orest::domain::revocation::Channel;
@@ -13,28 +14,19 @@ use orest::service::issue::Consent;
 use orest::service::verify::Refusal;
 use orest::service::{Context, Service};
 use orest::store::{DatabaseUrl, Store};
-use tokio_postgres::{Client, NoTls};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::database::{Kind, TestDatabase};
 
 /// A lease that a test can wait for.
 pub const LEASE: Duration = Duration::from_millis(1_500);
 
-/// The server's URL; `None`: the tests that need one are to be left out.
-pub fn server() -> Option<String> {
-    match std::env::var("OREST_TEST_POSTGRES_URL") {
-        Ok(url) => Some(url),
-        Err(_) if std::env::var_os("OREST_SKIP_POSTGRES").is_some_and(|skip| skip == "1") => None,
-        Err(_) => panic!("OREST_TEST_POSTGRES_URL names no server; OREST_SKIP_POSTGRES=1 leaves these tests out"),
-    }
-}
-
 /// A database with the demo in it, and the nodes that serve it.
 pub struct Cluster {
-    /// Its URL.
-    pub url: String,
     /// The nodes.
     pub nodes: Vec<Node>,
-    /// Of the server, for what no node does.
-    pub client: Client,
+    /// Goes last: it puts the nodes' connections out.
+    pub database: TestDatabase,
 }
 
 /// A node.
@@ -43,6 +35,19 @@ pub struct Node {
     pub service: Service,
     /// Its database, for what the service does not offer.
     pub store: Store,
+    runtime: Option<Runtime>,
+}
+
+impl Node {
+    /// How often it had to ask the database.
+    pub fn asked(&self) -> u64 {
+        self.service.cluster().status().unwrap().confirms
+    }
+
+    /// From now on it hears nothing and says nothing, as if its process were stopped or cut off. Its memory is still there.
+    pub fn stop(&mut self) {
+        self.runtime.take().expect("it has one of its own, and was not stopped before").shutdown_background();
+    }
 }
 
 /// A token of alice's, its authorization, and the device that she used.
@@ -55,10 +60,12 @@ pub struct Token {
     pub authorization: i64,
 }
 
-async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Cluster {
@@ -69,14 +76,11 @@ impl Cluster {
 
     /// The same with these settings.
     pub async fn start_with(count: usize, settings: Settings) -> Option<Self> {
-        let server = server()?;
-        let suffix = random_name();
-        let name = format!("orest_cluster_{suffix}");
-        let admin = connect(&server).await;
-        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-        let base = server.rsplit_once('/').map_or(server.as_str(), |(base, _)| base);
-        let url = format!("{base}/{name}");
-        let mut cluster = Self { client: connect(&url).await, url, nodes: Vec::new() };
+        if !Kind::has_postgres() {
+            return None;
+        }
+        let database = tokio::task::spawn_blocking(|| TestDatabase::migrated(Kind::Postgres)).await.unwrap();
+        let mut cluster = Self { nodes: Vec::new(), database };
         for _ in 0..count {
             cluster.join(settings).await;
         }
@@ -86,24 +90,30 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Adds a node.
-    pub async fn join(&mut self, settings: Settings) -> &Node {
-        let node = self.open(settings).await;
-        let name = format!("node-{}", self.nodes.len() + 1);
-        node.service.cluster().join(Description { name, address: "http://127.0.0.1".to_owned() }).await;
+    /// Adds a node, on threads of its own.
+    pub async fn join(&mut self, settings: Settings) {
+        let (url, number) = (self.database.url.clone(), self.nodes.len() + 1);
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let started = runtime.spawn(async move {
+            let node = open(url, settings).await;
+            node.service.cluster().join(describe(number)).await;
+            node
+        });
+        let mut node = started.await.unwrap();
+        node.runtime = Some(runtime);
         self.nodes.push(node);
-        self.nodes.last().unwrap()
     }
 
     /// A process that is none of the nodes, such as the command line.
     pub async fn open(&self, settings: Settings) -> Node {
-        let url: DatabaseUrl = self.url.parse().unwrap();
-        let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.unwrap().unwrap();
-        let keys = KeyRing::new(vec![SealingKey::new(KeyId(1), &[7; 32])]).unwrap();
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let service = Service::start_with(store.clone(), keys, clock, entropy, settings).await.unwrap();
-        tokio::spawn(service.clone().fill_columns());
-        Node { service, store }
+        open(self.database.url.clone(), settings).await
+    }
+
+    /// Runs statements that no node knows of.
+    pub async fn execute(&self, sql: &'static str) {
+        let url = self.database.url.clone();
+        let run = move || url.connect_migrator().unwrap().batch_execute(sql).unwrap();
+        tokio::task::spawn_blocking(run).await.unwrap();
     }
 
     /// Lets alice let the first application in, at a node.
@@ -143,8 +153,17 @@ impl Cluster {
     }
 }
 
-fn random_name() -> String {
-    orest::domain::secret::Secret::generate(&SystemEntropy, "", 8).reveal().to_owned()
+async fn open(url: DatabaseUrl, settings: Settings) -> Node {
+    let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.unwrap().unwrap();
+    let keys = KeyRing::new(vec![SealingKey::new(KeyId(1), &[7; 32])]).unwrap();
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let service = Service::start_with(store.clone(), keys, clock, entropy, settings).await.unwrap();
+    tokio::spawn(service.clone().fill_columns());
+    Node { service, store, runtime: None }
+}
+
+fn describe(number: usize) -> Description {
+    Description { name: format!("node-{number}"), address: "http://127.0.0.1".to_owned() }
 }
 
 /// The administrator.
