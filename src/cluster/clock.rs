@@ -25,27 +25,3 @@ impl Monotonic for BootClock {
 
 /// A clock that others hold too.
 pub type SharedMonotonic = Arc<dyn Monotonic>;
-
-#[cfg(test)]
-pub mod testing {
-    use std::sync::Mutex;
-
-    use super::{Duration, Monotonic};
-
-    /// A clock that stands until it is moved.
-    #[derive(Debug, Default)]
-    pub struct ManualClock(Mutex<Duration>);
-
-    impl ManualClock {
-        /// Moves it.
-        pub fn advance(&self, by: Duration) {
-            *self.0.lock().expect("no panic") += by;
-        }
-    }
-
-    impl Monotonic for ManualClock {
-        fn now(&self) -> Duration {
-            *self.0.lock().expect("no panic")
-        }
-    }
-}

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::applier::FollowError;
 use super::node::{Confirm, Description, Node};
@@ -40,23 +40,23 @@ struct Due {
 pub(super) async fn run(node: Arc<Node>, mut confirms: mpsc::UnboundedReceiver<Confirm>) {
     let mut pause = RETRY_MIN;
     loop {
-        match Link::open(&node.url, node.patience()).await {
+        let began = Instant::now();
+        let ended = match Link::open(&node.url, node.patience()).await {
+            Err(error) => Err(error),
             Ok((link, heard)) => {
-                pause = RETRY_MIN;
                 let mut line = Line { node: &node, link, heard, reader: node.store.reader() };
-                let Err(error) = line.follow(&mut confirms).await else { return };
-                tracing::warn!(%error, "the line to the database is lost; opening another one");
+                line.follow(&mut confirms).await
             }
-            Err(error) => {
-                tracing::warn!(%error, "no line to the database; trying again");
-                let until = Instant::now() + pause;
-                pause = (pause * 2).min(RETRY_MAX);
-                // Whoever asks in the meantime is told at once: it would not help him to wait.
-                while let Ok(asked) = tokio::time::timeout_at(until, confirms.recv()).await {
-                    let Some(asked) = asked else { return };
-                    let _ = asked.send(Err(StoreError::Unavailable("there is no line to the database".to_owned())));
-                }
-            }
+        };
+        let Err(error) = ended else { return };
+        // One that was good for a while is followed by another one at once.
+        pause = if began.elapsed() > RETRY_MAX { RETRY_MIN } else { (pause * 2).min(RETRY_MAX) };
+        tracing::warn!(%error, "no line to the database; opening another one");
+        let until = Instant::now() + pause;
+        // Whoever asks in the meantime is told at once: it would not help him to wait.
+        while let Ok(asked) = timeout_at(until, confirms.recv()).await {
+            let Some(asked) = asked else { return };
+            let _ = asked.send(Err(StoreError::Unavailable("there is no line to the database".to_owned())));
         }
     }
 }
