@@ -31,6 +31,9 @@ enum Action {
     Use {
         /// Its number
         id: u16,
+        /// Do it though a node lacks it
+        #[arg(long)]
+        yes: bool,
     },
     /// Remove a key: every token that it sealed is dead, on all nodes within two seconds
     Retire {
@@ -57,7 +60,7 @@ impl Keys {
         match self.action {
             Action::List => list(&store, &file).await,
             Action::Rotate => rotate(&store, &file, &config).await,
-            Action::Use { id } => put_in_use(&store, &file, id).await,
+            Action::Use { id, yes } => put_in_use(&store, &file, id, yes).await,
             Action::Retire { id, yes } => {
                 if !yes {
                     anyhow::bail!("every token that key {id} sealed would be dead; add --yes if you mean it");
@@ -115,7 +118,7 @@ async fn rotate(store: &Store, file: &KeyFile, config: &Config) -> anyhow::Resul
     Ok(())
 }
 
-async fn put_in_use(store: &Store, file: &KeyFile, id: u16) -> anyhow::Result<()> {
+async fn put_in_use(store: &Store, file: &KeyFile, id: u16, anyway: bool) -> anyhow::Result<()> {
     let held = file.load()?;
     let rows = keys::list(store).await?;
     let row = rows.iter().find(|row| row.key.id.0 == id && row.retired_at.is_none());
@@ -123,7 +126,7 @@ async fn put_in_use(store: &Store, file: &KeyFile, id: u16) -> anyhow::Result<()
     if !held.keys().iter().any(|key| key.id().0 == id && key.check_value() == row.key.check) {
         anyhow::bail!("{} lacks key {id}: copy the file from the node where it was made", file.path().display());
     }
-    keys::put_in_use(store, KeyId(id)).await?;
+    keys::put_in_use(store, KeyId(id), anyway).await?;
     println!("Key {id} seals from now on. Older tokens go on until they expire.");
     Ok(())
 }

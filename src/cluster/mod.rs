@@ -119,6 +119,11 @@ impl Cluster {
         self.running.is_none()
     }
 
+    /// The row of this process among the nodes, if it has one: another one after it was written off.
+    pub fn node_id(&self) -> Option<String> {
+        self.node().and_then(|node| node.id())
+    }
+
     /// How this node stands; `None`: it is the only one there can be.
     pub fn status(&self) -> Option<Status> {
         let node = self.node()?;

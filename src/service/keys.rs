@@ -6,23 +6,25 @@
 //! each node has it, it seals. A token that was sealed with a key which is in force but not here is answered with
 //! [`Error::Unavailable`]: other nodes know more.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{Error, Service};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Claims, EmptyKeyRing, KeyId, KeyRing, OpenError, RegisteredKey, SealingKey, TokenKind};
 use crate::store::sealing_keys::{self, KeyRow};
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Store, StoreError, Tx, nodes};
 
 /// The keys that this node has, and which of them are in force.
 pub(super) struct Keys {
     held: RwLock<KeyRing>,
     in_force: RwLock<Arc<KeyRing>>,
+    /// What the other nodes have been told of them, under which row.
+    told: Mutex<Option<(String, Vec<u16>)>>,
 }
 
 impl Keys {
     pub(super) fn new(held: KeyRing, in_force: KeyRing) -> Self {
-        Self { held: RwLock::new(held), in_force: RwLock::new(Arc::new(in_force)) }
+        Self { held: RwLock::new(held), in_force: RwLock::new(Arc::new(in_force)), told: Mutex::default() }
     }
 }
 
@@ -87,11 +89,21 @@ pub async fn register(store: &Store, key: &SealingKey, seals: bool, now: Timesta
 /// Lets a registered key seal, from now on and on all nodes.
 ///
 /// # Errors
-/// [`Error::Conflict`]: there is none of this number in force.
-pub async fn put_in_use(store: &Store, id: KeyId) -> Result<(), Error> {
+/// [`Error::Conflict`]: there is none of this number in force, or, unless `anyway`, a node lacks it.
+pub async fn put_in_use(store: &Store, id: KeyId, anyway: bool) -> Result<(), Error> {
     store
         .write(move |tx| {
             find_live(&sealing_keys::list(tx.connection)?, id)?;
+            let mut lack = nodes::list_notes(tx.connection)?;
+            lack.retain(|node| !node.keys.contains(&id.0));
+            if !anyway && !lack.is_empty() {
+                let names = lack.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(Error::Conflict(format!(
+                    "these nodes lack key {}: {names}. Copy the file to them; a running node takes it up within two seconds. \
+                     Of one that runs no more, add --yes",
+                    id.0
+                )));
+            }
             Ok(sealing_keys::set_seals(tx.connection, id)?)
         })
         .await
@@ -150,7 +162,7 @@ impl Service {
         let in_force = agree(&self.store, &held, self.now()).await?;
         *self.keys.held.write().unwrap_or_else(PoisonError::into_inner) = held;
         self.put_in_force(in_force);
-        Ok(())
+        self.tell_keys().await
     }
 
     /// Looks whether the keys that are in force have changed: a key was rotated or retired, on whatever node.
@@ -161,6 +173,20 @@ impl Service {
         let held = self.keys.held.read().unwrap_or_else(PoisonError::into_inner).clone();
         let in_force = agree(&self.store, &held, self.now()).await?;
         self.put_in_force(in_force);
+        self.tell_keys().await
+    }
+
+    /// Tells the other nodes which keys are here, unless they know.
+    async fn tell_keys(&self) -> Result<(), Error> {
+        let Some(node) = self.cluster.node_id() else { return Ok(()) };
+        let note = (node, self.keys().ids().map(|id| id.0).collect::<Vec<_>>());
+        if self.keys.told.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&note) {
+            return Ok(());
+        }
+        let ((node, ids), instance) = (note.clone(), self.instance().to_owned());
+        if self.write(move |tx| Ok::<_, Error>(nodes::set_note(tx.connection, &node, &instance, &ids)?)).await? {
+            *self.keys.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
+        }
         Ok(())
     }
 

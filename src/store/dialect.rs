@@ -291,6 +291,14 @@ pub fn empty_table(table: &'static str) -> Sql {
     sql
 }
 
+/// Keeps others from filling the same database, as long as the connection lasts; `false`: somebody does. SQLite's file is
+/// claimed.
+pub fn claim_for_transfer(connection: &mut Connection) -> QueryResult<bool> {
+    let mut sql = Sql::new();
+    sql.either("SELECT 1", "SELECT CAST(CAST(pg_try_advisory_lock(20261122) AS INTEGER) AS BIGINT)");
+    Ok(sql.returning::<BigInt>().get_result::<i64>(connection)? == 1)
+}
+
 /// Begins a transaction that reads all as of one moment.
 pub fn begin_snapshot(connection: &mut Connection) -> QueryResult<()> {
     let mut sql = Sql::new();

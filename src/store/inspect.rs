@@ -6,9 +6,11 @@ use diesel::sql_types::{BigInt, Text};
 use super::connection::{Connection, DatabaseUrl};
 use super::error::StoreError;
 use super::migrations::{self, Distance};
+use super::nodes::{self, Note};
 use super::pairing::{self, Pairing};
 use super::schema::{orest_authorization as authorization, orest_revocation as revocation};
-use super::users;
+use super::sealing_keys::{self, KeyRow};
+use super::{transfer, users};
 use crate::domain::time::Timestamp;
 use crate::domain::user::Group;
 
@@ -28,6 +30,8 @@ pub struct Inspection {
     pub looked_through: bool,
     /// The first damage that was found.
     pub damage: Option<String>,
+    /// From where something is being transferred into it, and not all is there yet.
+    pub unfinished: Option<String>,
     /// What is in it; `None` if its schema is another one.
     pub content: Option<Content>,
 }
@@ -43,6 +47,10 @@ pub struct Content {
     pub pairing: Option<Pairing>,
     /// The latest moment that something was noted at.
     pub latest: Option<Timestamp>,
+    /// The sealing keys that it knows.
+    pub sealing_keys: Vec<KeyRow>,
+    /// The nodes that serve it; none on SQLite.
+    pub nodes: Vec<Note>,
 }
 
 #[derive(QueryableByName)]
@@ -72,8 +80,10 @@ pub fn inspect(url: &DatabaseUrl) -> Result<Inspection, StoreError> {
     } else {
         None
     };
-    let content = if behind == 0 && !ahead && damage.is_none() { Some(content(connection)?) } else { None };
-    Ok(Inspection { bytes, behind, ahead, looked_through, damage, content })
+    let fits = behind == 0 && !ahead && damage.is_none();
+    let unfinished = if fits { transfer::unfinished(connection)? } else { None };
+    let content = if fits && unfinished.is_none() { Some(content(connection)?) } else { None };
+    Ok(Inspection { bytes, behind, ahead, looked_through, damage, unfinished, content })
 }
 
 fn size(url: &DatabaseUrl, connection: &mut Connection) -> Result<u64, StoreError> {
@@ -104,5 +114,7 @@ fn content(connection: &mut super::Connection) -> Result<Content, StoreError> {
         administrators: users::list_acting_in(connection, Group::System)?.iter().filter(|id| **id != own.0).count(),
         latest: [granted, revoked, seen].into_iter().flatten().max(),
         pairing,
+        sealing_keys: sealing_keys::list(connection)?,
+        nodes: nodes::list_notes(connection)?,
     })
 }

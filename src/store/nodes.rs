@@ -95,6 +95,49 @@ pub fn list(connection: &mut Connection) -> Result<Vec<Node>, StoreError> {
     Ok(rows.into_iter().map(Node::from).collect())
 }
 
+/// What a node says of itself that has nothing to do with its lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its name.
+    pub name: String,
+    /// Where others reach it, as it says.
+    pub address: String,
+    /// What its `/ready` calls it.
+    pub instance: String,
+    /// The sealing keys that it has and that are in force.
+    pub keys: Vec<u16>,
+}
+
+/// What the nodes say of themselves, by name.
+pub fn list_notes(connection: &mut Connection) -> Result<Vec<Note>, StoreError> {
+    let rows: Vec<(String, String, String, String)> = node::table
+        .order((node::name, node::id))
+        .select((node::name, node::address, node::instance, node::sealing_keys))
+        .load(connection)?;
+    let note = |(name, address, instance, keys): (String, String, String, String)| Note {
+        name,
+        address,
+        instance,
+        keys: keys.split(',').filter_map(|id| id.parse().ok()).collect(),
+    };
+    Ok(rows.into_iter().map(note).collect())
+}
+
+/// Notes what a node is called by `/ready`, and which keys it has; says whether there is such a node.
+pub fn set_note(connection: &mut Connection, id: &str, instance: &str, keys: &[u16]) -> Result<bool, StoreError> {
+    let keys = keys.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+    let columns = (node::instance.eq(instance), node::sealing_keys.eq(keys));
+    Ok(diesel::update(node::table.find(id)).set(columns).execute(connection)? == 1)
+}
+
+/// A node that has renewed its lease within the last `seconds`, by the database's clock: its name.
+///
+/// For PostgreSQL alone.
+pub fn find_renewed_within(connection: &mut Connection, seconds: i64) -> Result<Option<String>, StoreError> {
+    let since = now(connection)? - chrono::TimeDelta::seconds(seconds);
+    Ok(node::table.filter(node::renewed_at.gt(since)).select(node::name).first(connection).optional()?)
+}
+
 /// What the database takes for now, to the millisecond: what `renewed_at` is counted by.
 ///
 /// For PostgreSQL alone.

@@ -219,6 +219,8 @@ table! {
         renewals -> BigInt,
         lease_ms -> BigInt,
         applied_sequence -> BigInt,
+        instance -> Text,
+        sealing_keys -> Text,
     }
 }
 

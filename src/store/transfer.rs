@@ -16,6 +16,7 @@ use super::connection::{Claim, Connection, DatabaseUrl};
 use super::dialect::{self, Kind};
 use super::error::StoreError;
 use super::migrations;
+use super::nodes;
 use super::schema::orest_transfer as transfer;
 use super::sql::{Sql, SqlValue};
 use crate::domain::time::Timestamp;
@@ -25,6 +26,9 @@ use Kind::{Bool, Bytes, Integer, Moment, Text as Chars};
 const BATCH: usize = 4_000;
 /// … and of a table with bytes in it: each row may have hundreds of kilobytes.
 const BATCH_WITH_BYTES: usize = 50;
+
+/// A node that has not renewed its lease for so long has stopped without a word.
+const SILENCE_SECONDS: i64 = 60;
 
 /// A table that is moved.
 #[derive(Debug)]
@@ -315,6 +319,8 @@ pub struct Transfer {
     target: Side,
     /// Whether the target held a part of this transfer already.
     pub again: bool,
+    /// Rows that are read and written at a time.
+    pub batch: usize,
 }
 
 struct Side {
@@ -341,7 +347,19 @@ impl Side {
         })?;
         let connection = connect(url);
         let connection = connection.map_err(|error| TransferError::Store { database: name.clone(), error })?;
-        Ok(Self { name, connection, nul: url.path().is_some(), _claim: claim })
+        let mut this = Self { name, connection, nul: url.path().is_some(), _claim: claim };
+        // Nodes of a server's database claim nothing; they renew their leases.
+        let node = match url.path() {
+            Some(_) => None,
+            None => this.run(|connection| nodes::find_renewed_within(connection, SILENCE_SECONDS))?,
+        };
+        match node {
+            None => Ok(this),
+            Some(node) => {
+                let cause = format!("the node {node} renewed its lease less than {SILENCE_SECONDS} s ago");
+                Err(TransferError::InUse { database: this.name, cause })
+            }
+        }
     }
 }
 
@@ -364,6 +382,10 @@ impl Transfer {
             return Err(TransferError::Same);
         }
         let (mut source, mut target) = (Side::open(from, false)?, Side::open(to, true)?);
+        if !target.run(|connection| Ok(dialect::claim_for_transfer(connection)?))? {
+            let cause = "another transfer fills it".to_owned();
+            return Err(TransferError::InUse { database: target.name, cause });
+        }
         if let Some(unfinished) = source.run(unfinished)? {
             return Err(TransferError::Another { database: source.name, source_database: unfinished });
         }
@@ -376,7 +398,7 @@ impl Transfer {
             Some(_) => true,
             None => false,
         };
-        let mut this = Self { source, target, again };
+        let mut this = Self { source, target, again, batch: BATCH };
         if again {
             this.clear()?;
         } else {
@@ -423,9 +445,9 @@ impl Transfer {
     pub fn copy(&mut self, table: &'static Table, progress: &mut dyn FnMut(u64)) -> Result<Sum, TransferError> {
         let mut sum = Summing::new();
         let mut forward = Vec::new();
-        let mut after = None;
+        let (mut after, batch) = (None, self.batch);
         loop {
-            let mut rows = self.source.run(|connection| read(connection, table, after.as_deref()))?;
+            let mut rows = self.source.run(|connection| read(connection, table, after.as_deref(), batch))?;
             let Some(last) = rows.last() else { break };
             let key = key_of(table, last);
             rows.iter().for_each(|row| sum.add(row));
@@ -441,7 +463,7 @@ impl Transfer {
             progress(sum.rows);
         }
         for (column, pairs) in group_forward(table, forward) {
-            for batch in pairs.chunks(BATCH) {
+            for batch in pairs.chunks(batch) {
                 let pairs = json(batch.to_vec());
                 self.target.run(|connection| {
                     dialect::set_by_json(table.name, column, pairs).execute(connection)?;
@@ -470,9 +492,9 @@ impl Transfer {
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), TransferError> {
         let mut sum = Summing::new();
-        let mut after = None;
+        let (mut after, batch) = (None, self.batch);
         loop {
-            let rows = self.target.run(|connection| read(connection, table, after.as_deref()))?;
+            let rows = self.target.run(|connection| read(connection, table, after.as_deref(), batch))?;
             let Some(last) = rows.last() else { break };
             after = Some(key_of(table, last));
             rows.iter().for_each(|row| sum.add(row));
@@ -522,7 +544,12 @@ fn feed_sequence(connection: &mut Connection) -> Result<i64, StoreError> {
 }
 
 /// The next rows by key.
-fn read(connection: &mut Connection, table: &Table, after: Option<&[i64]>) -> Result<Vec<Vec<Value>>, StoreError> {
+fn read(
+    connection: &mut Connection,
+    table: &Table,
+    after: Option<&[i64]>,
+    batch: usize,
+) -> Result<Vec<Vec<Value>>, StoreError> {
     let key = &table.columns[..table.key];
     let names = |sql: &mut Sql| {
         for (index, (name, _)) in key.iter().enumerate() {
@@ -550,7 +577,7 @@ fn read(connection: &mut Connection, table: &Table, after: Option<&[i64]>) -> Re
     sql.text(" ORDER BY ");
     names(&mut sql);
     let has_bytes = table.columns.iter().any(|(_, kind)| *kind == Bytes);
-    let most = if has_bytes { BATCH_WITH_BYTES } else { BATCH };
+    let most = if has_bytes { batch.min(BATCH_WITH_BYTES) } else { batch };
     sql.text(" LIMIT ").value(SqlValue::Integer(i64::try_from(most).unwrap_or(i64::MAX)));
     let rows: Vec<String> = sql.returning::<Text>().load(connection)?;
     rows.iter().map(|row| parse(table, row)).collect()

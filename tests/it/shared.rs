@@ -176,7 +176,7 @@ async fn a_key_seals_once_each_node_has_it() {
     assert!(two.service.keys().absent().is_empty());
 
     // Used too early, by somebody who forgot a node: that one does not know, and does not claim to.
-    keys::put_in_use(&one.store, KeyId(2)).await.unwrap();
+    keys::put_in_use(&one.store, KeyId(2), false).await.unwrap();
     for node in [&one, &two] {
         node.service.read_keys_anew().await.unwrap();
     }

@@ -16,7 +16,7 @@ use orest::store::transfer::{OF_THE_DATABASE, OF_THE_MOMENT, Sum, TABLES, Transf
 use orest::store::{Connection, DatabaseUrl, Store, StoreError};
 
 use crate::support::TestService;
-use crate::support::database::Kind;
+use crate::support::database::{Kind, TestDatabase};
 
 fn sqlite(folder: &Path, name: &str) -> DatabaseUrl {
     DatabaseUrl::Sqlite(folder.join(name))
@@ -118,7 +118,12 @@ fn verify_all(transfer: &mut Transfer, sums: &[Sum]) -> Result<(), TransferError
 }
 
 fn whole(from: &DatabaseUrl, to: &DatabaseUrl) {
+    in_batches(from, to, 4_000);
+}
+
+fn in_batches(from: &DatabaseUrl, to: &DatabaseUrl, batch: usize) {
     let mut transfer = Transfer::begin(from, to, SystemClock.now()).unwrap();
+    transfer.batch = batch;
     let sums = copy_all(&mut transfer);
     verify_all(&mut transfer, &sums).unwrap();
     transfer.finish().unwrap();
@@ -135,8 +140,7 @@ fn the_list_is_whole() {
     let there: BTreeSet<String> = lines(&mut connection, tables).into_iter().collect();
     let moved = TABLES.iter().map(|table| table.name);
     let known: BTreeSet<String> = moved.chain(OF_THE_MOMENT.iter().copied()).map(str::to_owned).collect();
-    let unknown: Vec<_> = there.difference(&known).collect();
-    assert!(unknown.is_empty(), "nobody says whether these are moved: {unknown:?}");
+    assert_eq!(there, known);
     let mut before = BTreeSet::new();
     for table in TABLES {
         let columns = lines(
@@ -308,4 +312,125 @@ async fn what_is_in_use_is_left_alone() {
     assert!(matches!(refused(&from, &to), TransferError::InUse { .. }));
     drop(claim);
     whole(&from, &to);
+}
+
+/// A database of this test alone on PostgreSQL; `None`: it was said that there shall be none.
+fn postgres() -> Option<TestDatabase> {
+    Kind::has_postgres().then(|| TestDatabase::empty(Kind::Postgres))
+}
+
+#[test]
+fn the_list_is_postgresql_s_too() {
+    let Some(database) = postgres() else { return };
+    drop(Store::open(&database.url).unwrap());
+    let mut connection = database.url.connect_migrator().unwrap();
+    let tables = "SELECT table_name::text AS text FROM information_schema.tables WHERE table_schema = 'public' \
+                  AND table_name NOT LIKE '\\_\\_%'";
+    let there: BTreeSet<String> = lines(&mut connection, tables).into_iter().collect();
+    let moved = TABLES.iter().map(|table| table.name);
+    assert_eq!(there, moved.chain(OF_THE_MOMENT.iter().copied()).map(str::to_owned).collect());
+    for table in TABLES {
+        let columns = format!(
+            "SELECT (column_name || ' ' || data_type)::text AS text FROM information_schema.columns WHERE table_name = '{}'",
+            table.name
+        );
+        let own = |column: &str| OF_THE_DATABASE.contains(&(table.name, column));
+        let columns = lines(&mut connection, &columns).into_iter();
+        let there: BTreeSet<_> = columns.filter(|line| !own(line.split(' ').next().unwrap_or_default())).collect();
+        let known: BTreeSet<_> =
+            table.columns.iter().map(|(name, kind)| format!("{name} {}", kind.in_postgres())).collect();
+        assert_eq!(there, known, "{}", table.name);
+        let counts = format!(
+            "SELECT column_name::text AS text FROM information_schema.columns \
+             WHERE table_name = '{}' AND column_name = 'id' AND is_identity = 'YES'",
+            table.name
+        );
+        assert_eq!(lines(&mut connection, &counts).len() == 1, table.counts, "{}", table.name);
+    }
+}
+
+#[tokio::test]
+async fn everything_arrives_on_postgresql_and_comes_back() {
+    let Some(database) = postgres() else { return };
+    let test = filled().await;
+    let tokens = test.authorize("bob", 1, None, true).await.unwrap();
+    let (from, folder) = (url_of(&test), tempfile::tempdir().unwrap());
+    // A few at a time, so that references lead to what is not there yet.
+    in_batches(&from, &database.url, 3);
+    let back = sqlite(folder.path(), "back.sqlite3");
+    whole(&database.url, &back);
+    check_same(&dump(&from), &dump(&back));
+    let sequences = "SELECT name || ' ' || seq AS text FROM sqlite_sequence WHERE seq > 0 ORDER BY name";
+    let [before, after] = [&from, &back].map(|url| lines(&mut url.connect_reader().unwrap(), sequences));
+    assert_eq!(before, after);
+
+    let there = test.moved_to(&database.url).await;
+    let verdict = there.service.verify(tokens.access.reveal()).await.unwrap();
+    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login == "bob")));
+    there.service.refresh(&there.applications[1], tokens.refresh.unwrap().reveal(), None, None).await.unwrap();
+    assert_eq!(there.service.add_user("new", "New", &[], None).await.unwrap(), UserId(10), "9 was somebody's");
+    let bob = Selection::User(there.uid("bob"));
+    let receipt = there.service.revoke(&there.context("admin"), bob, RevokeOptions::default()).await.unwrap();
+    assert!(receipt.revoked > 0);
+    assert!(there.service.verify(tokens.access.reveal()).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn on_postgresql_too_what_is_not_whole_is_not_served() {
+    let Some(database) = postgres() else { return };
+    let test = filled().await;
+    let from = url_of(&test);
+    let begin = || Transfer::begin(&from, &database.url, SystemClock.now());
+    let mut first = begin().unwrap();
+    let now = match begin() {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("two at a time"),
+    };
+    assert!(now.contains("in use"), "{now}");
+    for table in &TABLES[..10] {
+        first.copy(table, &mut |_| {}).unwrap();
+    }
+    drop(first);
+    assert!(Store::open(&database.url).is_err_and(|error| error.to_string().contains("run `orest transfer` again")));
+    for breaking in [
+        "UPDATE orest_authorization SET generation = generation + 1 WHERE id = 8000",
+        "UPDATE orest_application SET image = NULL WHERE id = 2",
+        "UPDATE res_users SET active = NOT active WHERE id = 5",
+        "DELETE FROM orest_authorization_code WHERE id = 1",
+    ] {
+        // Whoever held it before may take a moment to be gone.
+        let mut transfer = loop {
+            match begin() {
+                Ok(transfer) => break transfer,
+                Err(TransferError::InUse { .. }) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert!(transfer.again);
+        let sums = copy_all(&mut transfer);
+        let mut other = database.url.connect_migrator().unwrap();
+        assert_eq!(diesel::sql_query(breaking).execute(&mut other).expect(breaking), 1, "{breaking}");
+        let noticed = verify_all(&mut transfer, &sums);
+        let Err(TransferError::Differs { table, .. }) = noticed else { panic!("{breaking}: {noticed:?}") };
+        assert!(breaking.contains(table), "{breaking}: {table}");
+        drop(transfer);
+        assert!(Store::open(&database.url).is_err(), "{breaking}");
+    }
+}
+
+#[tokio::test]
+async fn a_character_that_postgresql_can_t_store_is_named() {
+    let Some(database) = postgres() else { return };
+    let test = TestService::empty_on(Kind::Sqlite).await;
+    let broken: Result<(), StoreError> = test
+        .store
+        .write(|tx| {
+            let name = [("name", SqlValue::Text("a\0b".to_owned()))];
+            records::update(tx.connection, "res_users", &[4], &name).map(|_| ())
+        })
+        .await;
+    broken.unwrap();
+    let mut transfer = Transfer::begin(&url_of(&test), &database.url, SystemClock.now()).unwrap();
+    let error = transfer.copy(&TABLES[0], &mut |_| {}).unwrap_err();
+    assert!(error.to_string().starts_with("res_users 4: name has a NUL character"), "{error}");
 }

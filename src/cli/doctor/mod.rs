@@ -18,8 +18,9 @@ use crate::config::{Config, Layer};
 use crate::domain::time::{Clock as _, SystemClock, Timestamp, unix};
 use crate::odoo_module::Series;
 use crate::service::pairing::Pairing;
+use crate::store::StoreError;
 use crate::store::inspect::{Content, Inspection, inspect};
-use crate::store::{Server, StoreError};
+use crate::store::sealing_keys::KeyRow;
 
 /// Seconds that two clocks may be apart …
 const CLOCK_FINE: i64 = 30;
@@ -92,8 +93,8 @@ fn examine(report: &mut Report, config: &Config, web: &Web, now: Timestamp) {
         return;
     }
     let content = database(report, config);
-    sealing_keys(report, config);
-    let server = server(report, config);
+    sealing_keys(report, config, content.as_ref());
+    let server = server(report, config, content.as_ref());
     if let Some(server) = &server {
         base_url(report, config, web, server);
     }
@@ -216,6 +217,9 @@ fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
             format!("{path} was made by a newer orest"),
             "run that version, or put your copy from before back",
         );
+    } else if let Some(source) = &found.unfinished {
+        let text = format!("{path} holds a transfer from {} that has not ended", printable(source));
+        report.fail(WHAT, text, "run `orest transfer` again, with the same --from and --to");
     } else if found.behind > 0 {
         let steps = if found.behind == 1 { "step" } else { "steps" };
         let text = format!("{path} is {} {steps} behind this version", found.behind);
@@ -226,32 +230,84 @@ fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
     }
 }
 
-fn sealing_keys(report: &mut Report, config: &Config) {
+fn sealing_keys(report: &mut Report, config: &Config, content: Option<&Content>) {
     const WHAT: &str = "sealing keys";
     let file = KeyFile::in_folder(&config.data_dir);
     let path = file.path().display();
     if matches!(file.path().try_exists(), Ok(false)) {
-        let advice = "put your copy of it back; without it every token is dead, and the server makes a new one";
+        let advice = "copy it from another node or from your backup; without it every token is dead";
         return report.fail(WHAT, format!("{path} does not exist"), advice);
     }
-    match file.load().and_then(|_| file.list()) {
-        Ok(keys) => {
-            let (seals, made) = keys.last().cloned().unwrap_or_default();
-            let others = keys.len().saturating_sub(1);
-            report.ok(WHAT, format!("{path}, key {seals} of {made} seals, {others} older open"));
-        }
+    let held = match file.load() {
+        Ok(held) => held,
         // Its text says what to do where there is more to do than to put the file right.
-        Err(error) => report.fail(WHAT, error, "put it right, or put your copy of it back"),
+        Err(error) => return report.fail(WHAT, error, "put it right, or put your copy of it back"),
+    };
+    let known: Vec<_> = content.map(|content| content.sealing_keys.as_slice()).unwrap_or_default().iter().collect();
+    let in_force: Vec<_> = known.iter().filter(|row| row.retired_at.is_none()).collect();
+    if in_force.is_empty() {
+        return report.ok(WHAT, format!("{path}, {} of them", held.keys().len()));
     }
+    let here =
+        |row: &KeyRow| held.keys().iter().any(|key| key.id() == row.key.id && key.check_value() == row.key.check);
+    let lacks = |seals: bool| {
+        let lacks = in_force.iter().filter(|row| row.key.seals == seals && !here(row));
+        lacks.map(|row| row.key.id.0.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let (in_use, on_its_way) = (lacks(true), lacks(false));
+    let advice = "copy the file from a node that has them, with mode 600; see `orest keys list`";
+    if !in_use.is_empty() {
+        return report.fail(WHAT, format!("{path} lacks what tokens are sealed with: {in_use}"), advice);
+    }
+    if !on_its_way.is_empty() {
+        return report.warn(WHAT, format!("{path} lacks what is in force: {on_its_way}"), advice);
+    }
+    let sealing = in_force.iter().filter(|row| row.key.seals).map(|row| row.key.id.0).max().unwrap_or_default();
+    let others = in_force.len() - 1;
+    report.ok(WHAT, format!("{path}, key {sealing} seals, {others} other{} open", if others == 1 { "" } else { "s" }));
+}
+
+/// Who serves the data.
+struct Serving {
+    /// What `/ready` may say of it: one for each node.
+    instances: Vec<String>,
+    base_url: String,
+}
+
+/// The nodes of a database that is for many.
+fn nodes(report: &mut Report, content: Option<&Content>) -> Option<Serving> {
+    const WHAT: &str = "server";
+    let nodes = &content?.nodes;
+    let Some(first) = nodes.first() else {
+        report.fail(WHAT, "no node serves this database", "start `orest serve`; if it stops at once, its log says why");
+        return None;
+    };
+    match nodes.iter().find(|node| node.address != first.address) {
+        Some(other) => report.warn(
+            WHAT,
+            format!(
+                "nodes say different addresses: {} says {}, {} {}",
+                first.name, first.address, other.name, other.address
+            ),
+            "give all nodes the same --base-url",
+        ),
+        None => report
+            .ok(WHAT, format!("{} node{} serve this database", nodes.len(), if nodes.len() == 1 { "" } else { "s" })),
+    }
+    let instances = nodes.iter().map(|node| node.instance.clone()).collect();
+    Some(Serving { instances, base_url: first.address.clone() })
 }
 
 /// The server that holds the data.
-fn server(report: &mut Report, config: &Config) -> Option<Server> {
+fn server(report: &mut Report, config: &Config, content: Option<&Content>) -> Option<Serving> {
     const WHAT: &str = "server";
+    if config.database.path().is_none() {
+        return nodes(report, content);
+    }
     match config.database.server() {
         Ok(Some(server)) => {
             report.ok(WHAT, "runs on this data");
-            Some(server)
+            Some(Serving { instances: vec![server.instance], base_url: server.base_url })
         }
         Ok(None) => {
             report.fail(WHAT, "none runs on this data", "start `orest serve`; if it stops at once, its log says why");
@@ -268,7 +324,7 @@ fn server(report: &mut Report, config: &Config) -> Option<Server> {
     }
 }
 
-fn base_url(report: &mut Report, config: &Config, web: &Web, server: &Server) {
+fn base_url(report: &mut Report, config: &Config, web: &Web, server: &Serving) {
     const WHAT: &str = "base URL";
     let base = &server.base_url;
     if let Some(set) = config.base_url.as_ref().filter(|set| *set != base) {
@@ -287,7 +343,7 @@ fn base_url(report: &mut Report, config: &Config, web: &Web, server: &Server) {
                 let advice = "let the proxy in front pass requests on to the server, or correct --base-url";
                 return report.fail(WHAT, format!("no orest answers at {base} ({})", answer.describe()), advice);
             }
-            if text("instance") != server.instance {
+            if !server.instances.iter().any(|instance| text("instance") == instance) {
                 let advice = "look at where the proxy in front leads, and whether an old server still runs";
                 return report.fail(WHAT, format!("another orest than that on this data answers at {base}"), advice);
             }

@@ -170,7 +170,7 @@ fn all_is_well() {
     for (what, texts) in [
         ("data folder", &["for its owner alone"][..]),
         ("database", &["orest.sqlite3", "of this version", "whole"]),
-        ("sealing keys", &["key 1 of", "0 older"]),
+        ("sealing keys", &["key 1 seals", "0 others open"]),
         ("server", &["runs on this data"]),
         ("base URL", &[&server.address, "leads to this server"]),
         ("clock", &["UTC"]),
@@ -360,6 +360,8 @@ fn data_that_is_not_as_it_should_be() {
     let seen = doctor(&data);
     seen.check("sealing keys", "FAIL", &["line 1 is no key"]);
     assert!(!format!("{seen:?}").contains("secretsecret"));
+    std::fs::write(&keys, format!("1 {} now\n", "ab".repeat(32))).unwrap();
+    doctor(&data).check("sealing keys", "FAIL", &["lacks what tokens are sealed with: 1", "copy the file"]);
     std::fs::remove_file(&keys).unwrap();
     doctor(&data).check("sealing keys", "FAIL", &["does not exist", "every token is dead"]);
     assert!(!keys.exists(), "it makes none");

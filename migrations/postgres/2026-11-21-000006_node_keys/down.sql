@@ -1,0 +1,2 @@
+ALTER TABLE orest_node DROP COLUMN sealing_keys;
+ALTER TABLE orest_node DROP COLUMN instance;
