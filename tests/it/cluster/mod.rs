@@ -1,6 +1,17 @@
-//! Several nodes on one PostgreSQL, in one process: when a call has returned on one, no other acts on what was before it.
+//! Several nodes on one PostgreSQL.
+//!
+//! * [`revoking`], [`joining`], [`keys`]: in one process; when a call has returned on one node, no other acts on what was
+//!   before it.
+//! * [`faults`]: real processes, and everything that can go wrong between them, by [`fleet`], [`proxy`] and [`postgres`];
+//!   [`checker`] asks all nodes without a pause and judges each answer.
 
+mod checker;
+mod client;
+mod faults;
+mod fleet;
 mod joining;
 mod keys;
+mod postgres;
+mod proxy;
 mod revoking;
 mod support;
