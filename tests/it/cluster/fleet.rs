@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::postgres::Postgres;
 use super::proxy::Proxy;
-use crate::command_line::orest;
 
 /// The lease of these nodes. Short, so that many faults fit into a minute.
 pub const LEASE: Duration = Duration::from_secs(1);
@@ -41,8 +40,8 @@ pub struct Node {
 
 impl Node {
     fn start(&mut self) {
-        let mut command = orest(&self.folder);
-        command.envs(self.settings.iter().map(|(name, value)| (*name, value)));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orest"));
+        command.env_clear().env("OREST_DATA_DIR", &self.folder).env("OREST_LOG", "warn").envs(self.settings.iter().map(|(name, value)| (*name, value)));
         command.args(["serve", "--listen", &self.address.to_string()]);
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
         self.process = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
@@ -62,10 +61,14 @@ impl Node {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
     /// Sends it a signal, such as `-STOP`.
     pub fn signal(&self, signal: &str) {
-        let process = self.process.as_ref().expect("it runs");
-        assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &self.id().to_string()]).status().unwrap().success());
     }
 
     /// Ends it by SIGKILL.
@@ -122,6 +125,11 @@ pub struct Token {
 
 const DATABASE: &str = "orest";
 
+/// The URL of the nodes' database, by the port of its server or of a proxy before it.
+pub fn url(port: u16) -> String {
+    Postgres::url(port, DATABASE)
+}
+
 impl Fleet {
     /// Starts this many nodes, with this many tokens.
     pub async fn start(nodes: usize, tokens: usize) -> Self {
@@ -158,7 +166,7 @@ impl Fleet {
         let proxy = Proxy::start(self.postgres.port).await;
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut all = vec![
-            ("OREST_DATABASE_URL", Postgres::url(proxy.port, DATABASE)),
+            ("OREST_DATABASE_URL", url(proxy.port)),
             ("OREST_CLUSTER_LEASE", format!("{}ms", LEASE.as_millis())),
             ("OREST_ADMIN_PASSWORD", ADMIN.1.to_owned()),
         ];

@@ -1,0 +1,205 @@
+//! What several nodes on one PostgreSQL cost, with real processes: `cargo bench --bench cluster`. Results are in
+//! `benches/RESULTS.md`. It starts a PostgreSQL of its own, with fsync on.
+
+// The same processes that the tests torment.
+#[allow(dead_code, reason = "the tests need more")]
+#[path = "../tests/it/cluster/client.rs"]
+mod client;
+#[allow(dead_code, reason = "the tests need more")]
+#[path = "../tests/it/cluster/fleet.rs"]
+mod fleet;
+#[allow(dead_code, reason = "the tests need more")]
+#[path = "../tests/it/cluster/postgres.rs"]
+mod postgres;
+#[allow(dead_code, reason = "the tests need more")]
+#[path = "../tests/it/cluster/proxy.rs"]
+mod proxy;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fleet::{Fleet, administrator, call, resource_server};
+use serde_json::json;
+
+const ROUNDS: usize = 5;
+const ACTS: usize = 200;
+const CONNECTIONS: usize = 16;
+const SECONDS: u64 = 3;
+const MANY: usize = 1_000_000;
+
+fn main() {
+    // `cargo test --benches` only wants to know that it builds.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        println!("| what | p50 | p99 |\n| --- | ---: | ---: |");
+        let one = measure(1).await;
+        let three = measure(3).await;
+        println!("\n| what | figure |\n| --- | ---: |");
+        println!("| introspection, 1 node, requests a second | {one:.0} |");
+        println!("| introspection, 3 nodes, requests a second | {three:.0} |");
+        start_up().await;
+    });
+}
+
+/// Quantiles of what took how long.
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn print(mut self, what: &str) {
+        self.0.sort();
+        let at = |part: usize| self.0[(self.0.len() * part / 100).min(self.0.len() - 1)].as_secs_f64() * 1e3;
+        println!("| {what} | {:.2} ms | {:.2} ms |", at(50), at(99));
+    }
+}
+
+/// Acts and checks with this many nodes; gives how many checks a second all of them answer.
+async fn measure(nodes: usize) -> f64 {
+    let fleet = Fleet::start(nodes, ROUNDS * ACTS + 2_000).await;
+    warm(&fleet).await;
+    let (mut bare, mut acts) = (Vec::new(), Vec::new());
+    // By turns, so that both see the same machine.
+    for round in 0..ROUNDS {
+        bare.extend(bare_commits(&fleet).await);
+        acts.extend(revoke(&fleet, round * ACTS).await);
+    }
+    Times(bare).print(&format!("a bare commit of one row, {nodes} nodes idle"));
+    Times(acts).print(&format!("revoke one by id over HTTP, {nodes} nodes, until the receipt"));
+    if nodes > 1 {
+        let (spread, told) = propagate(&fleet, ROUNDS * ACTS).await;
+        Times(spread).print("from the first refusal anywhere to the first refusal on the last node");
+        Times(told).print("from the call to the first refusal on the last node");
+    }
+    check(&fleet).await
+}
+
+/// Each token once on each node.
+async fn warm(fleet: &Fleet) {
+    for node in &fleet.nodes {
+        let mut client = resource_server(node.address);
+        for token in fleet.tokens.iter() {
+            let answer = client.post_form("/oauth2/introspect", &token.form).await.expect("answers");
+            assert!(answer.body.contains("\"active\":true"), "{answer:?}");
+        }
+    }
+}
+
+/// What one durable row costs on this server, by the driver that the nodes use.
+async fn bare_commits(fleet: &Fleet) -> Vec<Duration> {
+    let url = fleet::url(fleet.postgres.port);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connects");
+    let connection = tokio::spawn(connection);
+    client.batch_execute("CREATE TABLE IF NOT EXISTS bare (id BIGINT, data BYTEA)").await.expect("makes a table");
+    let statement = client.prepare("INSERT INTO bare VALUES ($1, '\\x00112233445566778899')").await.expect("prepares");
+    let mut times = Vec::new();
+    for number in 0..ACTS {
+        let start = Instant::now();
+        client.execute(&statement, &[&i64::try_from(number).expect("small")]).await.expect("inserts");
+        times.push(start.elapsed());
+    }
+    connection.abort();
+    times
+}
+
+fn body(fleet: &Fleet, place: usize) -> String {
+    call("orest_revoke", json!({"selection": {"ids": [fleet.tokens[place].authorization]}}))
+}
+
+async fn revoke(fleet: &Fleet, from: usize) -> Vec<Duration> {
+    let mut client = administrator(fleet.nodes[0].address);
+    let mut times = Vec::new();
+    for place in from..from + ACTS {
+        let body = body(fleet, place);
+        let start = Instant::now();
+        let answer = client.post_json("/rpc", &body).await.expect("answers");
+        times.push(start.elapsed());
+        assert!(answer.body.contains("\"revoked\":1"), "{answer:?}");
+    }
+    times
+}
+
+/// Asks each node without a pause about a token that is revoked on the first one.
+async fn propagate(fleet: &Fleet, from: usize) -> (Vec<Duration>, Vec<Duration>) {
+    let (mut spread, mut told) = (Vec::new(), Vec::new());
+    let mut client = administrator(fleet.nodes[0].address);
+    for place in from..from + ACTS {
+        let mut watching = Vec::new();
+        for node in &fleet.nodes {
+            watching.push(tokio::spawn(first_refusal(node.address, fleet.tokens[place].form.clone())));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let start = Instant::now();
+        client.post_json("/rpc", &body(fleet, place)).await.expect("answers");
+        let mut refused = Vec::new();
+        for watch in watching {
+            refused.push(watch.await.expect("no panic"));
+        }
+        let (first, last) = (refused.iter().min().expect("nodes"), refused.iter().max().expect("nodes"));
+        spread.push(*last - *first);
+        told.push(*last - start);
+    }
+    (spread, told)
+}
+
+async fn first_refusal(address: SocketAddr, form: String) -> Instant {
+    let mut client = resource_server(address);
+    loop {
+        let answer = client.post_form("/oauth2/introspect", &form).await.expect("answers");
+        if answer.body.contains("\"active\":false") {
+            return Instant::now();
+        }
+    }
+}
+
+/// Checks of tokens that are live, as many as the nodes answer while the client, on the same machine, asks.
+async fn check(fleet: &Fleet) -> f64 {
+    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let tasks: Vec<_> = (0..CONNECTIONS)
+        .map(|number| {
+            let address = fleet.nodes[number % fleet.nodes.len()].address;
+            let (stop, count, tokens) = (Arc::clone(&stop), Arc::clone(&count), Arc::clone(&fleet.tokens));
+            tokio::spawn(async move {
+                let mut client = resource_server(address);
+                let live = &tokens[tokens.len() - 1_000..];
+                for token in live.iter().cycle() {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let answer = client.post_form("/oauth2/introspect", &token.form).await.expect("answers");
+                    assert!(answer.body.contains("\"active\":true"), "{answer:?}");
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(SECONDS)).await;
+    let checks = count.load(Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    checks as f64 / SECONDS as f64
+}
+
+/// A node that starts on a million authorizations.
+async fn start_up() {
+    let mut fleet = Fleet::start(1, MANY).await;
+    fleet.query("VACUUM ANALYZE orest_authorization");
+    let node = &mut fleet.nodes[0];
+    node.terminate();
+    let start = Instant::now();
+    node.restart().await;
+    let ready = start.elapsed();
+    let status = fs::read_to_string(format!("/proc/{}/status", node.id())).expect("a process of Linux");
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_whitespace().nth(1));
+        line.and_then(|text| text.parse::<f64>().ok()).expect("a number of kB") / 1024.0
+    };
+    println!("| start to ready with {MANY} authorizations | {:.2} s |", ready.as_secs_f64());
+    println!("| memory then, and at most until then | {:.0} MB, {:.0} MB |", field("VmRSS"), field("VmHWM"));
+}
