@@ -182,7 +182,7 @@ impl Cluster {
 
     async fn wait(&self, node: &Node, commit: &Commit) -> Settlement {
         let mut news = node.news.subscribe();
-        let mut barrier = Barrier::new(commit, &node.peers());
+        let mut barrier = Barrier::new(commit);
         let give_up = commit.at + node.settings.revoke_wait;
         loop {
             let now = node.monotonic.now();

@@ -49,12 +49,6 @@ impl Peers {
         self.0.get(id).map_or(0, |peer| peer.applied)
     }
 
-    /// By when a lease of this node has ended that was renewed before a commit at `at`, as the node's row said inside it.
-    pub fn lease_end(&self, member: &Member, at: Duration) -> Duration {
-        let seen = self.0.get(&member.id).filter(|peer| peer.renewals == member.renewals);
-        seen.map_or(at, |peer| peer.seen_at.min(at)) + member.lease
-    }
-
     /// The longest lease of any.
     pub fn longest_lease(&self) -> Duration {
         self.0.values().map(|peer| peer.lease).filter(|lease| *lease != Duration::MAX).max().unwrap_or_default()
@@ -83,21 +77,6 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_ends_one_length_after_its_renewal_was_seen_or_the_commit() {
-        let mut peers = Peers::default();
-        assert_eq!(peers.lease_end(&row("b", 4, 0), at(1_000)), at(4_000), "never seen");
-        peers.see(&[row("b", 4, 0)], at(500));
-        assert_eq!(peers.lease_end(&row("b", 4, 0), at(1_000)), at(3_500), "seen before");
-        assert_eq!(peers.lease_end(&row("b", 5, 0), at(1_000)), at(4_000), "renewed since");
-        peers.see(&[row("b", 5, 0)], at(1_500));
-        assert_eq!(
-            peers.lease_end(&row("b", 5, 0), at(1_000)),
-            at(4_000),
-            "the lease that counts is from before the commit"
-        );
-    }
-
-    #[test]
     fn who_does_not_renew_is_written_off_and_may_come_back() {
         let mut peers = Peers::default();
         peers.see(&[row("b", 4, 0), row("c", 9, 0)], at(0));
@@ -117,7 +96,7 @@ mod tests {
         assert_eq!((peers.applied("b"), peers.applied("c")), (7, 0));
         peers.see(&[row("b", 1, 5)], at(10));
         assert_eq!(peers.applied("b"), 7, "the row is from before the acknowledgement");
-        assert_eq!(peers.lease_end(&row("b", 1, 5), at(1_000)), at(3_010), "its first row sets its lease");
+        assert_eq!(peers.silent(at(3_011)), [("b".to_owned(), 1)], "its first row sets its lease");
         peers.acknowledged("b", 6, at(20));
         peers.see(&[row("b", 2, 9)], at(30));
         assert_eq!(peers.applied("b"), 9, "the notification was lost, the row says it");

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use super::checker::{Checker, Counts};
 use super::fleet::{Fleet, LEASE, administrator, call, resource_server};
 use super::proxy::Line;
+use super::support::server;
 
 /// From the environment, to repeat a run; else from the clock.
 fn seed() -> u64 {
@@ -19,6 +20,12 @@ fn seed() -> u64 {
 
 /// How long an act may take at most: one lease, with what a loaded machine adds.
 const ACT_MAX: Duration = Duration::from_secs(6);
+
+/// Three nodes; `None`: tests that need PostgreSQL are to be left out.
+async fn fleet(tokens: usize) -> Option<Fleet> {
+    server()?;
+    Some(Fleet::start(3, tokens).await)
+}
 
 fn judge(what: &str, seed: u64, counts: &Counts) {
     println!("{what}, OREST_TEST_SEED={seed}: {counts}");
@@ -51,7 +58,7 @@ const TOKENS: usize = 60_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_faults() {
     let seed = seed();
-    let fleet = Fleet::start(3, TOKENS).await;
+    let Some(fleet) = fleet(TOKENS).await else { return };
     let checker = Checker::start(&fleet, seed);
     tokio::time::sleep(Duration::from_secs(4)).await;
     let counts = checker.stop().await;
@@ -62,7 +69,7 @@ async fn without_faults() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_stopped_and_goes_on() {
-    let (seed, fleet) = (seed(), Fleet::start(3, TOKENS).await);
+    let (seed, Some(fleet)) = (seed(), fleet(TOKENS).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
     for round in 0..5 {
@@ -79,7 +86,7 @@ async fn a_node_is_stopped_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_killed() {
-    let (seed, mut fleet) = (seed(), Fleet::start(3, TOKENS).await);
+    let (seed, Some(mut fleet)) = (seed(), fleet(TOKENS).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
     for round in 0..4 {
@@ -96,7 +103,7 @@ async fn a_node_is_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_cut_off_from_the_database() {
-    let (seed, fleet) = (seed(), Fleet::start(3, TOKENS).await);
+    let (seed, Some(fleet)) = (seed(), fleet(TOKENS).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
     for round in 0..6 {
@@ -117,7 +124,7 @@ async fn a_node_is_cut_off_from_the_database() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn notifications_are_lost() {
-    let (seed, fleet) = (seed(), Fleet::start(3, TOKENS).await);
+    let (seed, Some(fleet)) = (seed(), fleet(TOKENS).await) else { return };
     let checker = Checker::start(&fleet, seed);
     tokio::time::sleep(Duration::from_millis(500)).await;
     for node in &fleet.nodes {
@@ -131,7 +138,7 @@ async fn notifications_are_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_is_restarted() {
-    let (seed, mut fleet) = (seed(), Fleet::start(3, TOKENS).await);
+    let (seed, Some(mut fleet)) = (seed(), fleet(TOKENS).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
     for round in 0..2 {
@@ -148,7 +155,7 @@ async fn the_database_is_restarted() {
 /// acts are those of the lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_falls_back_to_an_earlier_state() {
-    let (seed, mut fleet) = (seed(), Fleet::start(3, 3_000).await);
+    let (seed, Some(mut fleet)) = (seed(), fleet(3_000).await) else { return };
     fleet.postgres.keep();
     for node in &fleet.nodes {
         node.wait_until_ready().await;
@@ -194,7 +201,7 @@ async fn the_database_falls_back_to_an_earlier_state() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_come_and_go() {
-    let (seed, mut fleet) = (seed(), Fleet::start(3, TOKENS).await);
+    let (seed, Some(mut fleet)) = (seed(), fleet(TOKENS).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
     for round in 0..4 {
@@ -215,6 +222,9 @@ async fn nodes_come_and_go() {
 /// them. Their receipts say so; whoever does not read them is told stale answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_barrier_the_checker_sees_stale_answers() {
+    if server().is_none() {
+        return;
+    }
     let seed = seed();
     let fleet = Fleet::start_with(3, TOKENS, &[("OREST_CLUSTER_REVOKE_WAIT", "0ms")]).await;
     for node in &fleet.nodes {
