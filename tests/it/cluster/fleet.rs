@@ -160,7 +160,7 @@ impl Fleet {
         fs::create_dir(&folder).unwrap();
         let keys = KeyFile::in_folder(&folder);
         match self.nodes.first() {
-            None => drop(keys.load_or_create(&SystemEntropy, SystemClock.now()).unwrap()),
+            None => drop(keys.create(1, &SystemEntropy, SystemClock.now()).unwrap()),
             Some(first) => drop(fs::copy(KeyFile::in_folder(&first.folder).path(), keys.path()).unwrap()),
         }
         let proxy = Proxy::start(self.postgres.port).await;
