@@ -195,7 +195,7 @@ async fn the_database_falls_back_to_an_earlier_state() {
                 "seed {seed}, node {number}, token {place}: {answer:?}"
             );
         }
-        assert!(node.log().contains("another database"), "node {number} says so: {}", node.log());
+        assert!(node.log().contains("Everything is loaded anew"), "node {number} says so: {}", node.log());
     }
 }
 
