@@ -33,11 +33,7 @@ impl Barrier {
         let waiting: Vec<_> = commit
             .members
             .iter()
-            .map(|member| Waiting {
-                id: member.id.clone(),
-                name: member.name.clone(),
-                until: commit.at + member.lease,
-            })
+            .map(|member| Waiting { id: member.id.clone(), name: member.name.clone(), until: commit.at + member.lease })
             .collect();
         Self { sequence: commit.sequence, nodes: waiting.len() + 1, waiting }
     }

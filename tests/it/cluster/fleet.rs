@@ -41,7 +41,11 @@ pub struct Node {
 impl Node {
     fn start(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_orest"));
-        command.env_clear().env("OREST_DATA_DIR", &self.folder).env("OREST_LOG", "warn").envs(self.settings.iter().map(|(name, value)| (*name, value)));
+        command
+            .env_clear()
+            .env("OREST_DATA_DIR", &self.folder)
+            .env("OREST_LOG", "warn")
+            .envs(self.settings.iter().map(|(name, value)| (*name, value)));
         command.args(["serve", "--listen", &self.address.to_string()]);
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
         self.process = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
