@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use super::checker::{Checker, Counts};
 use super::fleet::{Fleet, LEASE, administrator, call, resource_server};
 use super::proxy::Line;
-use super::support::server;
+use crate::support::database::Kind;
 
 /// From the environment, to repeat a run; else from the clock.
 fn seed() -> u64 {
@@ -23,7 +23,9 @@ const ACT_MAX: Duration = Duration::from_secs(6);
 
 /// Three nodes; `None`: tests that need PostgreSQL are to be left out.
 async fn fleet(tokens: usize) -> Option<Fleet> {
-    server()?;
+    if !Kind::has_postgres() {
+        return None;
+    }
     Some(Fleet::start(3, tokens).await)
 }
 
@@ -222,7 +224,7 @@ async fn nodes_come_and_go() {
 /// them. Their receipts say so; whoever does not read them is told stale answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_barrier_the_checker_sees_stale_answers() {
-    if server().is_none() {
+    if !Kind::has_postgres() {
         return;
     }
     let seed = seed();
