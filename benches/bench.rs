@@ -42,7 +42,7 @@ fn grown(runtime: &Runtime, count: u32) -> (Service, tempfile::TempDir) {
             Service::start(store, ring(7), Arc::new(SystemClock), Arc::new(SystemEntropy)).await.expect("starts");
         service.load_demo().await.expect("loads");
         service.add_past_authorizations(u64::from(count), |_| {}).await.expect("adds");
-        service.warm().await.expect("warms");
+        service.load_live_state().await.expect("loads");
         service.spawn_background();
         service
     });

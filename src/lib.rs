@@ -15,6 +15,7 @@ pub mod odoo_module;
 pub mod orm;
 pub mod service;
 pub mod store;
+pub mod sync;
 pub mod transport;
 
 /// This version.

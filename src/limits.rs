@@ -69,6 +69,18 @@ pub const TRANSIENT_CHARS_MAX: usize = 1_024;
 pub const RANKED_MAX: u64 = 10_000;
 /// How far down such a page may end to be found with all that is before it.
 pub const NEAR_PAGE: u64 = 1_000;
+/// The largest id of an authorization: sets of them are bitmaps of 32 bits.
+pub const AUTHORIZATION_ID_MAX: u32 = u32::MAX;
+/// Authorizations whose slots are made at a time: 2 MB of them.
+pub const LIVE_BLOCK: usize = 1 << 16;
+/// Users that are kept in memory, with some 400 bytes each. A check that needs another one reads him, and the one that came first goes.
+pub const LIVE_USERS_MAX: usize = 100_000;
+/// Applications, and as many model schemes, that are kept in memory.
+pub const LIVE_APPLICATIONS_MAX: usize = 10_000;
+/// Rows that are read at a time when the live state is loaded …
+pub const LOAD_BATCH: i64 = 20_000;
+/// … and connections that do so; the others of [`READERS`] answer meanwhile.
+pub const LOADERS: u32 = 2;
 /// Rows that one batch behind a revocation fills in.
 pub const FILL_BATCH: usize = 2_000;
 /// Writes that share one commit.

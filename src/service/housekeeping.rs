@@ -1,7 +1,6 @@
-//! What goes on in the background: noting use, purging what has ended, warming the live state. Never on a request's path,
+//! What goes on in the background: noting use, purging what has ended, loading the live state. Never on a request's path,
 //! and never much at a time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Error, Service};
@@ -11,20 +10,12 @@ use crate::store::{authorizations, changes, codes, forms, password_failures, ses
 
 /// Rows that one purge deletes at most.
 const PURGE_BATCH: i64 = 1_000;
-/// Rows that warming reads at a time.
-const WARM_BATCH: i64 = 20_000;
 
 impl Service {
     /// Starts what goes on in the background.
     pub fn spawn_background(&self) {
         tokio::spawn(self.clone().fill_columns());
-        let warming = self.clone();
-        tokio::spawn(async move {
-            match warming.warm().await {
-                Ok(rows) => tracing::info!(rows, "live state is warm"),
-                Err(error) => tracing::warn!(%error, "warming the live state failed; slots are read when asked for"),
-            }
-        });
+        self.spawn_loading();
         let pairing = self.clone();
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(1));
@@ -85,25 +76,5 @@ impl Service {
             self.write(move |tx| Ok::<_, Error>(authorizations::set_last_used(tx.connection, &batch)?)).await?;
         }
         Ok(())
-    }
-
-    /// Reads every authorization into the live state, newest rows last. Gives how many.
-    pub async fn warm(&self) -> Result<u64, Error> {
-        let (mut after, mut count) = (0, 0);
-        let epoch = self.live.epoch();
-        loop {
-            let live = Arc::clone(&self.live);
-            let last = self
-                .store
-                .read(move |connection| {
-                    let rows = authorizations::list_slots(connection, after, WARM_BATCH)?;
-                    live.fill_many(epoch, &rows);
-                    Ok::<_, crate::store::StoreError>(rows.last().map(|row| (row.id, rows.len() as u64)))
-                })
-                .await?;
-            let Some((id, rows)) = last else { return Ok(count) };
-            after = id;
-            count += rows;
-        }
     }
 }

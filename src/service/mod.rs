@@ -16,6 +16,7 @@ pub mod forms;
 pub mod housekeeping;
 pub mod issue;
 pub mod keys;
+pub mod loading;
 pub mod nodes;
 pub mod pairing;
 pub mod passwords;
@@ -85,6 +86,8 @@ pub struct Service {
     applier: Arc<Applier>,
     /// Up to which act the columns are filled in.
     filled: watch::Sender<u64>,
+    /// Whether the live state is being loaded, and how far that is.
+    loading: Arc<loading::Loading>,
     /// Wakes the filling.
     fill: Arc<tokio::sync::Notify>,
 }
@@ -127,6 +130,7 @@ impl Service {
             instance: Arc::default(),
             keys: Arc::new(keys::Keys::new(keys, in_force)),
             filled: watch::channel(filled).0,
+            loading: Arc::default(),
             fill,
             store,
             live,

@@ -352,13 +352,8 @@ impl Service {
             let live = Arc::clone(&self.live);
             self.store
                 .read(move |connection| {
-                    let tickets: HashMap<i64, _> =
-                        ids.iter().map(|id| (*id, live.fill_ticket(AuthorizationId(*id)))).collect();
-                    for row in authorizations::list_slots_of(connection, &ids)? {
-                        if let Some(Some(ticket)) = tickets.get(&row.id) {
-                            live.fill(*ticket, &row);
-                        }
-                    }
+                    let epoch = live.epoch();
+                    live.fill(epoch, &authorizations::list_slots_of(connection, &ids)?);
                     Ok::<(), StoreError>(())
                 })
                 .await?;

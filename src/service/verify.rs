@@ -208,15 +208,17 @@ impl Service {
     }
 
     pub(super) async fn known_view(&self, id: AuthorizationId) -> Result<Option<View>, Error> {
+        if id.bit().is_none() {
+            return Ok(None);
+        }
         loop {
             if let Some(view) = self.live.look_up(id) {
                 return Ok(Some(view));
             }
-            let Some(ticket) = self.live.fill_ticket(id) else { return Ok(None) };
+            let epoch = self.live.epoch();
             let row = self.store.read(move |connection| authorizations::find_slot(connection, id)).await?;
             let Some(row) = row else { return Ok(None) };
-            // When an act came in between, the next round reads what it left.
-            self.live.fill(ticket, &row);
+            self.live.fill(epoch, &[row]);
         }
     }
 
@@ -311,7 +313,7 @@ impl Service {
         let ticket = self.live.device_ticket();
         let found = self.store.read(move |connection| devices::find_revoked(connection, id)).await?;
         let revoked = found.unwrap_or(true);
-        self.live.fill_device(ticket, id, revoked);
+        self.live.fill_devices(ticket, [(id, revoked)]);
         Ok(revoked)
     }
 }

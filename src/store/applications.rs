@@ -80,6 +80,22 @@ pub fn find_by_client_id(connection: &mut Connection, client_id: &str) -> Result
     row.map(Application::try_from).transpose()
 }
 
+/// All applications, at most `limit`; those whose rows make no sense are left out, so that the others can be used.
+pub fn list(connection: &mut Connection, limit: i64) -> Result<Vec<Application>, StoreError> {
+    let rows = application::table.order(application::id).limit(limit).select(Row::as_select()).load(connection)?;
+    Ok(rows.into_iter().filter_map(|row| Application::try_from(row).ok()).collect())
+}
+
+/// The model schemes that applications have, at most `limit`.
+pub fn list_model_schemes(connection: &mut Connection, limit: i64) -> Result<Vec<(i64, ModelScheme)>, StoreError> {
+    let ids: Vec<i64> = scheme::table.order(scheme::id).limit(limit).select(scheme::id).load(connection)?;
+    let mut schemes = Vec::new();
+    for id in ids {
+        schemes.extend(find_model_scheme(connection, id)?.map(|scheme| (id, scheme)));
+    }
+    Ok(schemes)
+}
+
 /// Stores the hash of a new secret; `None` makes the client public.
 pub fn set_secret(
     connection: &mut Connection,

@@ -84,10 +84,16 @@ pub fn find_slot(connection: &mut Connection, id: AuthorizationId) -> Result<Opt
     Ok(authorization::table.find(id.0).select(SlotRow::as_select()).first(connection).optional()?)
 }
 
-/// What the live state keeps of the rows after `after`, in their order, at most `limit`.
-pub fn list_slots(connection: &mut Connection, after: i64, limit: i64) -> Result<Vec<SlotRow>, StoreError> {
+/// The largest id, or 0.
+pub fn find_last_id(connection: &mut Connection) -> Result<i64, StoreError> {
+    let last: Option<i64> = authorization::table.select(diesel::dsl::max(authorization::id)).first(connection)?;
+    Ok(last.unwrap_or(0))
+}
+
+/// What the live state keeps of the rows after `after` up to `last`, in their order, at most `limit`.
+pub fn list_slots(connection: &mut Connection, after: i64, last: i64, limit: i64) -> Result<Vec<SlotRow>, StoreError> {
     Ok(authorization::table
-        .filter(authorization::id.gt(after))
+        .filter(authorization::id.gt(after).and(authorization::id.le(last)))
         .order(authorization::id)
         .limit(limit)
         .select(SlotRow::as_select())

@@ -87,6 +87,21 @@ pub fn find_revoked(connection: &mut Connection, id: DeviceId) -> Result<Option<
     Ok(found.map(|at| at.is_some()))
 }
 
+/// Of the devices after `after`, in their order, whether they are revoked, at most `limit`.
+pub fn list_revoked(
+    connection: &mut Connection,
+    after: DeviceId,
+    limit: i64,
+) -> Result<Vec<(DeviceId, bool)>, StoreError> {
+    let rows: Vec<(i64, bool)> = device::table
+        .filter(device::id.gt(after.0))
+        .order(device::id)
+        .limit(limit)
+        .select((device::id, device::revoked_at.is_not_null()))
+        .load(connection)?;
+    Ok(rows.into_iter().map(|(id, revoked)| (DeviceId(id), revoked)).collect())
+}
+
 /// Revokes these, or lifts it; says how many there are.
 pub fn set_revoked(connection: &mut Connection, ids: &[i64], at: Option<Timestamp>) -> Result<usize, StoreError> {
     Ok(diesel::update(device::table.filter(device::id.eq_any(ids)))

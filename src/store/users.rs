@@ -65,19 +65,47 @@ struct Row {
 fn complete(connection: &mut Connection, row: Row) -> Result<User, StoreError> {
     let groups: Vec<i64> =
         membership::table.filter(membership::uid.eq(row.id)).select(membership::gid).load(connection)?;
-    Ok(User {
-        id: UserId(row.id),
-        login: row.login,
-        name: row.name,
-        email: row.email,
-        lang: row.lang,
-        tz: row.tz,
-        active: row.active,
-        pending: row.state == "pending",
-        groups: GroupSet::closure(groups.into_iter().filter_map(Group::from_id)),
-        write_date: row.write_date,
-        from_odoo: row.password_version.is_some(),
-    })
+    Ok(row.with(groups.into_iter()))
+}
+
+impl Row {
+    fn with(self, groups: impl Iterator<Item = i64>) -> User {
+        User {
+            id: UserId(self.id),
+            login: self.login,
+            name: self.name,
+            email: self.email,
+            lang: self.lang,
+            tz: self.tz,
+            active: self.active,
+            pending: self.state == "pending",
+            groups: GroupSet::closure(groups.filter_map(Group::from_id)),
+            write_date: self.write_date,
+            from_odoo: self.password_version.is_some(),
+        }
+    }
+}
+
+/// The users after `after`, in the order of their rows, at most `limit`.
+pub fn list(connection: &mut Connection, after: UserId, limit: i64) -> Result<Vec<User>, StoreError> {
+    let rows: Vec<Row> = user::table
+        .filter(user::id.gt(after.0))
+        .order(user::id)
+        .limit(limit)
+        .select(Row::as_select())
+        .load(connection)?;
+    let Some(last) = rows.last().map(|row| row.id) else { return Ok(Vec::new()) };
+    let groups: Vec<(i64, i64)> = membership::table
+        .filter(membership::uid.gt(after.0).and(membership::uid.le(last)))
+        .order(membership::uid)
+        .select((membership::uid, membership::gid))
+        .load(connection)?;
+    let mut groups = groups.into_iter().peekable();
+    let users = rows.into_iter().map(|row| {
+        let id = row.id;
+        row.with(std::iter::from_fn(|| groups.next_if(|(uid, _)| *uid <= id).map(|(_, gid)| gid)))
+    });
+    Ok(users.collect())
 }
 
 /// The user of this row.

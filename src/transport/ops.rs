@@ -23,12 +23,21 @@ async fn alive() -> impl IntoResponse {
     Json(json!({"status": "pass"}))
 }
 
-/// Checks of tokens can be answered: the database answers, or this node, one of several, holds its lease; and it has all keys. `instance` tells which process it is.
+/// Checks of tokens can be answered: the database answers, or this node, one of several, holds its lease; it has all keys; and
+/// what checks need is in memory. `instance` tells which process it is; `output`, if it is not ready, why.
 async fn ready(State(state): State<AppState>) -> impl IntoResponse {
-    let (code, status) = match state.service.check_ready().await {
+    let service = &state.service;
+    let why = if service.check_ready().await.is_err() {
+        Some("the database can't be reached".to_owned())
+    } else if !service.keys().absent().is_empty() {
         // Of a token that other nodes have sealed with a key that this one lacks it knows nothing.
-        Ok(_) if state.service.keys().absent().is_empty() => (StatusCode::OK, "pass"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "fail"),
+        Some("a sealing key is missing that tokens were sealed with".to_owned())
+    } else {
+        service.loading().map(|percent| format!("loading the live state: {percent} %"))
     };
-    (code, Json(json!({"status": status, "service": "orest", "instance": state.service.instance()})))
+    let mut answer = json!({"status": "pass", "service": "orest", "instance": service.instance()});
+    let Some(why) = why else { return (StatusCode::OK, Json(answer)) };
+    answer["status"] = "fail".into();
+    answer["output"] = why.into();
+    (StatusCode::SERVICE_UNAVAILABLE, Json(answer))
 }

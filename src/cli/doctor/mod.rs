@@ -348,8 +348,8 @@ fn base_url(report: &mut Report, config: &Config, web: &Web, server: &Serving) {
                 return report.fail(WHAT, format!("another orest than that on this data answers at {base}"), advice);
             }
             if text("status") != "pass" {
-                let advice = "its log says why; mostly the disk is full, or the file was moved";
-                return report.fail(WHAT, format!("{base}: the server can't reach its database"), advice);
+                let advice = "if that lasts, its log says more; mostly the disk is full, or the file was moved";
+                return report.fail(WHAT, format!("{base}: the server is not ready: {}", text("output")), advice);
             }
         }
     }
