@@ -8,7 +8,7 @@ const BREAKS: [(&str, &str, &str); 9] = [
     ("acts_leave_no_mark", "flags: flags | MARKED, ..state", "flags, ..state"),
     ("refreshes_leave_no_mark", "flags: state.flags | REFRESHED, generation", "flags: state.flags, generation"),
     ("the_row_overrules_the_mark", "if flags & MARKED == 0 && row", "if row"),
-    ("rows_of_before_a_reset_are_kept", "if self.epoch.load(Ordering::Relaxed) != ticket.epoch {", "if false {"),
+    ("rows_of_before_a_clear_are_kept", "if self.epoch.load(Ordering::Relaxed) != epoch.0 {", "if false {"),
     ("users_of_before_a_change_are_kept", "if self.changes.load(Ordering::SeqCst) != ticket {", "if false {"),
     ("devices_of_before_a_change_are_kept", "if devices.changes != ticket {", "if false {"),
     ("the_state_is_not_read_again", "if slot.state.load(Ordering::Relaxed) == word {", "if true {"),

@@ -33,8 +33,8 @@ fn set() -> RoaringBitmap {
 
 /// Who reads a row and keeps it, as a check does whose slot is empty.
 fn fill(live: &Live, read: impl FnOnce() -> SlotRow) {
-    let ticket = live.fill_ticket();
-    live.fill(ticket, &[read()]);
+    let epoch = live.epoch();
+    live.fill(epoch, &[read()]);
 }
 
 /// What a check sees; it must be one row's, whole.
@@ -63,7 +63,7 @@ pub const ALL: [(&str, fn()); 7] = [
     ("an_undo_is_the_last_word", an_undo_is_the_last_word),
     ("a_refresh_a_revocation_and_a_fill", a_refresh_a_revocation_and_a_fill),
     ("a_check_sees_one_row_whole", a_check_sees_one_row_whole),
-    ("nothing_of_before_a_reset_is_kept", nothing_of_before_a_reset_is_kept),
+    ("nothing_of_before_a_clear_is_kept", nothing_of_before_a_clear_is_kept),
     ("a_user_who_was_disabled_is_not_filled_in_again", a_user_who_was_disabled_is_not_filled_in_again),
     ("a_device_that_was_revoked_is_not_filled_in_again", a_device_that_was_revoked_is_not_filled_in_again),
 ];
@@ -183,20 +183,20 @@ fn a_check_sees_one_row_whole() {
             let live = Arc::clone(&live);
             move || {
                 // The database turned out to be another one.
-                live.reset();
+                live.clear();
                 fill(&live, || row(8, false, 0));
             }
         });
         look(&live);
         look(&live);
-        other.join().expect("resets");
+        other.join().expect("clears");
         assert_eq!(look(&live), Some((false, 0)));
         assert_eq!(live.look_up(ID).expect("is filled").application.0, 8);
         sets_and_slots_agree(&live);
     });
 }
 
-fn nothing_of_before_a_reset_is_kept() {
+fn nothing_of_before_a_clear_is_kept() {
     explore(|| {
         let live = Arc::new(Live::new());
         let old = thread::spawn({
@@ -204,9 +204,9 @@ fn nothing_of_before_a_reset_is_kept() {
             // A row of the old database, in which this one was live.
             move || fill(&live, || row(7, false, 0))
         });
-        let ticket = live.fill_ticket();
-        live.reset();
-        assert!(!live.fill(ticket, &[row(7, false, 0)]));
+        let epoch = live.epoch();
+        live.clear();
+        assert!(!live.fill(epoch, &[row(7, false, 0)]));
         live.apply(1, &set(), true);
         old.join().expect("reads");
         assert!(look(&live).is_none_or(|(revoked, _)| revoked));
