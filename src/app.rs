@@ -90,6 +90,7 @@ impl App {
         let mut seen = keys.changed_at();
         let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut asked = true;
         loop {
             ticks.tick().await;
             let now = keys.changed_at();
@@ -105,9 +106,14 @@ impl App {
                     }
                 }
             };
-            if let Err(error) = done {
-                tracing::warn!(%error, "which sealing keys are in force can't be asked for; the ones known stay");
-                ticks.reset_after(std::time::Duration::from_secs(10));
+            // Once is enough for the log; asking goes on, so that a retired key is dead as soon as the database answers.
+            match done {
+                Ok(()) => asked = true,
+                Err(error) if asked => {
+                    asked = false;
+                    tracing::warn!(%error, "which sealing keys are in force can't be asked for; the ones known stay");
+                }
+                Err(_) => {}
             }
         }
     }
