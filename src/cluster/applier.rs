@@ -1,6 +1,7 @@
 //! The one place where committed changes reach the memory of this node: in the order of the commits, each once, whoever
 //! brings them: the writer's thread its own and what others wrote before them, the feed what others write.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +15,8 @@ use crate::store::{Connection, StoreError, pairing, revocations};
 
 /// Changes that are read at a time.
 const BATCH: i64 = 1_000;
+/// Changes whose places are remembered: many more than are on their way at a time.
+const RECENT: usize = 4_096;
 
 /// Applies what is committed, here or on another node.
 pub struct Applier {
@@ -22,7 +25,7 @@ pub struct Applier {
     acts: broadcast::Sender<Arc<Revocation>>,
     fill: Arc<Notify>,
     state: Mutex<State>,
-    /// The last change of another node's that is applied.
+    /// Goes up when changes of other nodes have been applied.
     foreign: watch::Sender<u64>,
     /// How many acts have been applied.
     acts_applied: AtomicU64,
@@ -31,8 +34,24 @@ pub struct Applier {
 #[derive(Default)]
 struct State {
     position: Position,
+    /// The last changes' places, oldest first: by these it is told whether another node has followed the same history.
+    recent: VecDeque<Position>,
     /// The database's history is not the one that is applied here: nothing more is, until all is loaded anew.
     parted: bool,
+}
+
+impl State {
+    fn at(position: Position) -> Self {
+        Self { recent: VecDeque::from([position.clone()]), position, parted: false }
+    }
+
+    fn advance(&mut self, position: &Position) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(position.clone());
+        self.position = position.clone();
+    }
 }
 
 /// Why the feed could not be followed.
@@ -72,7 +91,14 @@ impl Applier {
         self.state().position.clone()
     }
 
-    /// The last change of another node's that is applied, as it goes on.
+    /// Whether this is a place in the history that is applied here, and not long ago.
+    pub fn has_been_at(&self, position: &Position) -> bool {
+        let state = self.state();
+        let found = state.recent.binary_search_by_key(&position.sequence, |own| own.sequence);
+        found.is_ok_and(|index| state.recent[index].tag == position.tag)
+    }
+
+    /// Goes up when changes of other nodes have been applied: they wait to be told.
     pub fn foreign(&self) -> watch::Receiver<u64> {
         self.foreign.subscribe()
     }
@@ -94,7 +120,7 @@ impl Applier {
             }
         }
         self.pairing.set(pairing::find(connection)?.map(Arc::new));
-        *state = State { position, parted: false };
+        *state = State::at(position);
         Ok(filled)
     }
 
@@ -141,21 +167,20 @@ impl Applier {
         if state.parted {
             return Err(FollowError::Parted);
         }
+        let mut applied = false;
         for change in read {
             // The writer's thread, or the feed, was faster.
             if change.position.sequence <= state.position.sequence {
                 continue;
             }
             self.apply(&change.change);
-            state.position = change.position.clone();
+            state.advance(&change.position);
+            applied = true;
         }
-        let last = state.position.sequence;
         drop(state);
-        self.foreign.send_if_modified(|foreign| {
-            let further = *foreign < last;
-            *foreign = (*foreign).max(last);
-            further
-        });
+        if applied {
+            self.foreign.send_modify(|count| *count = count.wrapping_add(1));
+        }
         Ok(())
     }
 
@@ -169,7 +194,7 @@ impl Applier {
                     self.apply(change);
                     // What is missing in between, the feed brings.
                     if position.sequence == state.position.sequence + 1 {
-                        state.position = position.clone();
+                        state.advance(position);
                     }
                 }
                 None => self.apply(change),

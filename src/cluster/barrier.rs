@@ -54,6 +54,7 @@ impl Barrier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::changes::Position;
     use crate::store::nodes::Member;
 
     const fn at(milliseconds: u64) -> Duration {
@@ -66,9 +67,13 @@ mod tests {
             name: (*id).to_owned(),
             renewals: 1,
             lease: at(*lease),
-            applied: 0,
+            applied: Position::default(),
         });
         Commit { sequence: 7, at: at(1_000), members: members.collect() }
+    }
+
+    fn place(sequence: u64) -> Position {
+        Position { sequence, tag: "t".to_owned() }
     }
 
     fn names(waiting: &[Waiting]) -> Vec<(&str, Duration)> {
@@ -81,9 +86,9 @@ mod tests {
         let mut barrier = Barrier::new(&commit(&[("b", 3_000), ("c", 3_000)]));
         assert_eq!(names(barrier.check(&peers, at(1_001))), [("b", at(4_000)), ("c", at(4_000))]);
         assert_eq!(barrier.held_by(), 1);
-        peers.acknowledged("b", 6, at(1_002));
+        peers.acknowledged("b", &place(6), at(1_002), |_| true);
         assert_eq!(barrier.check(&peers, at(1_002)).len(), 2, "the change before it");
-        peers.acknowledged("b", 8, at(1_003));
+        peers.acknowledged("b", &place(8), at(1_003), |_| true);
         assert_eq!(names(barrier.check(&peers, at(1_003))), [("c", at(4_000))]);
         assert_eq!(names(barrier.check(&peers, at(3_999))), [("c", at(4_000))]);
         assert!(barrier.check(&peers, at(4_000)).is_empty(), "its lease has ended");

@@ -103,9 +103,12 @@ impl Line<'_> {
                 next_renewal = Instant::now();
             }
             let applied = *foreign.borrow_and_update();
-            if applied > acknowledged {
+            if applied != acknowledged {
                 acknowledged = applied;
-                self.acknowledge(applied).await?;
+                // Others may have been faster to say that they have it too.
+                node.peers().advanced(|position| node.applier.has_been_at(position));
+                node.tell_news();
+                self.acknowledge().await?;
             }
             tokio::select! {
                 biased;
@@ -132,9 +135,11 @@ impl Line<'_> {
     fn take_in(&self, heard: Option<Heard>, due: &mut Due) -> Result<(), StoreError> {
         match heard.ok_or_else(|| StoreError::Unavailable("the database has hung up".to_owned()))? {
             Heard::Changed(sequence) => due.changed = due.changed.max(sequence),
-            Heard::Applied(id, sequence) => {
-                self.node.peers().acknowledged(&id, sequence, self.node.monotonic.now());
-                self.node.tell_news();
+            Heard::Applied(id, applied) => {
+                let node = self.node;
+                let known = |position: &Position| node.applier.has_been_at(position);
+                node.peers().acknowledged(&id, &applied, node.monotonic.now(), known);
+                node.tell_news();
             }
         }
         Ok(())
@@ -168,7 +173,7 @@ impl Line<'_> {
         let renewed = match node.id().filter(|_| renewal) {
             None => None,
             Some(id) => {
-                let feed = self.link.renew(&id, from.sequence).await?;
+                let feed = self.link.renew(&id, &from).await?;
                 if feed.is_none() {
                     tracing::warn!("this node was written off by another one; joining anew");
                     node.lease.give_back();
@@ -200,7 +205,7 @@ impl Line<'_> {
                 name: description.name,
                 renewals: 0,
                 lease: node.lease.length(),
-                applied: node.applier.position().sequence,
+                applied: node.applier.position(),
             },
             address: description.address,
             version: crate::VERSION.to_owned(),
@@ -245,9 +250,10 @@ impl Line<'_> {
         }
     }
 
-    async fn acknowledge(&self, applied: u64) -> Result<(), StoreError> {
+    async fn acknowledge(&self) -> Result<(), StoreError> {
+        let applied = self.node.applier.position();
         match self.node.id() {
-            Some(id) => self.in_time(self.link.acknowledge(&id, applied)).await,
+            Some(id) => self.in_time(self.link.acknowledge(&id, &applied)).await,
             None => Ok(()),
         }
     }
@@ -259,7 +265,7 @@ impl Line<'_> {
         let silent = {
             let mut peers = node.peers();
             let now = node.monotonic.now();
-            peers.see(&rows, now);
+            peers.see(&rows, now, |position| node.applier.has_been_at(position));
             peers.silent(now)
         };
         node.tell_news();
@@ -283,6 +289,7 @@ impl Line<'_> {
         );
         let applier = Arc::clone(&node.applier);
         self.reader.read(move |connection| applier.load(connection)).await?;
+        node.peers().forget_applied();
         node.parted.store(false, Ordering::SeqCst);
         node.counts.resets.fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -283,6 +283,8 @@ impl Hooks for OneOfMany {
         // At once: a lease that did not know of it ends one length later, however long it takes to apply it here.
         let at = node.monotonic.now();
         node.applier.committed(changes);
+        // Some may have been faster to say that they have it than this thread.
+        node.peers().advanced(|position| node.applier.has_been_at(position));
         let (position, mut members) = feed?;
         let own = node.id();
         members.retain(|member| Some(&member.id) != own.as_ref());

@@ -11,6 +11,7 @@ use super::clock::SharedMonotonic;
 use super::lease::Lease;
 use super::peers::Peers;
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp};
+use crate::store::changes::Position;
 use crate::store::nodes::Member;
 use crate::store::postgres::PostgresUrl;
 use crate::store::{Store, StoreError};
@@ -191,7 +192,7 @@ impl Node {
         let until = *self.lost_members_until.lock().unwrap_or_else(PoisonError::into_inner);
         let lease = until.checked_sub(at).filter(|lease| !lease.is_zero())?;
         let name = "a node that joined just before the failover".to_owned();
-        Some(Member { id: String::new(), name, renewals: 0, lease, applied: 0 })
+        Some(Member { id: String::new(), name, renewals: 0, lease, applied: Position::default() })
     }
 
     /// Tells those who wait for the others that there is news.

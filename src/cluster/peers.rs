@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::store::changes::Position;
 use crate::store::nodes::Member;
 
 /// The other nodes, by id.
@@ -18,17 +19,38 @@ struct Peer {
     /// When this count of renewals was seen first.
     seen_at: Duration,
     lease: Duration,
+    /// Up to which change it has applied them all, of those that this node has applied too.
     applied: u64,
+    /// What it has said last of what this node has not applied, or not under that tag: after a failover that lost commits the
+    /// same number is another change.
+    unknown: Option<Position>,
+}
+
+impl Peer {
+    fn new(renewals: i64, seen_at: Duration, lease: Duration) -> Self {
+        Self { renewals, seen_at, lease, applied: 0, unknown: None }
+    }
+
+    fn says(&mut self, applied: &Position, known: &impl Fn(&Position) -> bool) {
+        if applied.sequence <= self.applied {
+            return;
+        }
+        if known(applied) {
+            self.applied = applied.sequence;
+        } else {
+            self.unknown = Some(applied.clone());
+        }
+    }
 }
 
 impl Peers {
-    /// Takes in what the rows of all nodes say; `now` is after they were read.
-    pub fn see(&mut self, rows: &[Member], now: Duration) {
+    /// Takes in what the rows of all nodes say; `now` is after they were read. `known` tells whether this node has been at a
+    /// place itself.
+    pub fn see(&mut self, rows: &[Member], now: Duration, known: impl Fn(&Position) -> bool) {
         self.0.retain(|id, _| rows.iter().any(|row| row.id == *id));
         for row in rows {
-            let new = Peer { renewals: row.renewals, seen_at: now, lease: row.lease, applied: row.applied };
-            let peer = self.0.entry(row.id.clone()).or_insert(new);
-            peer.applied = peer.applied.max(row.applied);
+            let peer = self.0.entry(row.id.clone()).or_insert_with(|| Peer::new(row.renewals, now, row.lease));
+            peer.says(&row.applied, &known);
             peer.lease = row.lease;
             if peer.renewals != row.renewals {
                 (peer.renewals, peer.seen_at) = (row.renewals, now);
@@ -37,11 +59,26 @@ impl Peers {
     }
 
     /// A node says that it has applied all changes up to this one.
-    pub fn acknowledged(&mut self, id: &str, sequence: u64, now: Duration) {
+    pub fn acknowledged(&mut self, id: &str, applied: &Position, now: Duration, known: impl Fn(&Position) -> bool) {
         // One whose row has not been seen yet: its renewals are none that a row has.
-        let new = Peer { renewals: -1, seen_at: now, lease: Duration::MAX, applied: 0 };
-        let peer = self.0.entry(id.to_owned()).or_insert(new);
-        peer.applied = peer.applied.max(sequence);
+        let peer = self.0.entry(id.to_owned()).or_insert_with(|| Peer::new(-1, now, Duration::MAX));
+        peer.says(applied, &known);
+    }
+
+    /// This node has applied more: what others have said of it counts now.
+    pub fn advanced(&mut self, known: impl Fn(&Position) -> bool) {
+        for peer in self.0.values_mut() {
+            if let Some(said) = peer.unknown.take() {
+                peer.says(&said, &known);
+            }
+        }
+    }
+
+    /// The history is another one: nobody has applied anything of it yet, as far as is known.
+    pub fn forget_applied(&mut self) {
+        for peer in self.0.values_mut() {
+            (peer.applied, peer.unknown) = (0, None);
+        }
     }
 
     /// Up to which change a node has applied them all, as far as it has been heard.
@@ -72,34 +109,67 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
+    fn place(sequence: u64) -> Position {
+        Position { sequence, tag: "ours".to_owned() }
+    }
+
     fn row(id: &str, renewals: i64, applied: u64) -> Member {
-        Member { id: id.to_owned(), name: id.to_owned(), renewals, lease: LEASE, applied }
+        Member { id: id.to_owned(), name: id.to_owned(), renewals, lease: LEASE, applied: place(applied) }
+    }
+
+    fn ours(position: &Position) -> bool {
+        position.tag == "ours"
     }
 
     #[test]
     fn who_does_not_renew_is_written_off_and_may_come_back() {
         let mut peers = Peers::default();
-        peers.see(&[row("b", 4, 0), row("c", 9, 0)], at(0));
-        peers.see(&[row("b", 4, 0), row("c", 10, 0)], at(2_900));
+        peers.see(&[row("b", 4, 0), row("c", 9, 0)], at(0), ours);
+        peers.see(&[row("b", 4, 0), row("c", 10, 0)], at(2_900), ours);
         assert_eq!(peers.silent(at(3_000)), []);
         assert_eq!(peers.silent(at(3_001)), [("b".to_owned(), 4)]);
-        peers.see(&[row("c", 10, 0)], at(3_100));
+        peers.see(&[row("c", 10, 0)], at(3_100), ours);
         assert_eq!(peers.silent(at(5_900)), []);
-        peers.see(&[row("b", 5, 0), row("c", 11, 0)], at(5_900));
+        peers.see(&[row("b", 5, 0), row("c", 11, 0)], at(5_900), ours);
         assert_eq!(peers.silent(at(8_900)), []);
     }
 
     #[test]
     fn what_is_applied_never_goes_back() {
         let mut peers = Peers::default();
-        peers.acknowledged("b", 7, at(0));
+        peers.acknowledged("b", &place(7), at(0), ours);
         assert_eq!((peers.applied("b"), peers.applied("c")), (7, 0));
-        peers.see(&[row("b", 1, 5)], at(10));
+        peers.see(&[row("b", 1, 5)], at(10), ours);
         assert_eq!(peers.applied("b"), 7, "the row is from before the acknowledgement");
         assert_eq!(peers.silent(at(3_011)), [("b".to_owned(), 1)], "its first row sets its lease");
-        peers.acknowledged("b", 6, at(20));
-        peers.see(&[row("b", 2, 9)], at(30));
+        peers.acknowledged("b", &place(6), at(20), ours);
+        peers.see(&[row("b", 2, 9)], at(30), ours);
         assert_eq!(peers.applied("b"), 9, "the notification was lost, the row says it");
         assert_eq!(peers.silent(at(3_031)), [("b".to_owned(), 2)]);
+    }
+
+    /// After a failover that lost commits, a node that has not noticed yet says that it has applied a number which is another
+    /// change there.
+    #[test]
+    fn what_was_applied_of_another_history_does_not_count() {
+        let mut peers = Peers::default();
+        let other = Position { sequence: 7, tag: "lost".to_owned() };
+        peers.acknowledged("b", &other, at(0), ours);
+        peers.see(&[Member { applied: other, ..row("b", 1, 0) }], at(10), ours);
+        peers.advanced(ours);
+        assert_eq!(peers.applied("b"), 0);
+        peers.acknowledged("b", &place(7), at(20), ours);
+        assert_eq!(peers.applied("b"), 7);
+        peers.forget_applied();
+        assert_eq!(peers.applied("b"), 0);
+    }
+
+    #[test]
+    fn what_is_not_known_yet_counts_when_it_is() {
+        let mut peers = Peers::default();
+        peers.acknowledged("b", &place(9), at(0), |_| false);
+        assert_eq!(peers.applied("b"), 0);
+        peers.advanced(ours);
+        assert_eq!(peers.applied("b"), 9);
     }
 }

@@ -157,9 +157,9 @@ struct Placed {
 ///
 /// For PostgreSQL alone, in one statement.
 pub fn close(connection: &mut Connection, last: Option<u64>) -> Result<Vec<Member>, StoreError> {
-    const TOLD: &str = "SELECT node.id, node.name, node.renewals, node.lease_ms, node.applied_sequence \
+    const TOLD: &str = "SELECT node.id, node.name, node.renewals, node.lease_ms, node.applied_tag, node.applied_sequence \
          FROM (SELECT pg_notify($1, $2)) AS told JOIN orest_node AS node ON true";
-    const UNTOLD: &str = "SELECT id, name, renewals, lease_ms, applied_sequence FROM orest_node";
+    const UNTOLD: &str = "SELECT id, name, renewals, lease_ms, applied_tag, applied_sequence FROM orest_node";
     let rows: Vec<MemberRow> = match last {
         Some(last) => {
             diesel::sql_query(TOLD).bind::<Text, _>(CHANNEL).bind::<Text, _>(last.to_string()).load(connection)?
@@ -179,6 +179,8 @@ struct MemberRow {
     renewals: i64,
     #[diesel(sql_type = BigInt)]
     lease_ms: i64,
+    #[diesel(sql_type = Text)]
+    applied_tag: String,
     #[diesel(sql_type = BigInt)]
     applied_sequence: i64,
 }
@@ -191,7 +193,7 @@ impl From<MemberRow> for Member {
             name: row.name,
             renewals: row.renewals,
             lease: Duration::from_millis(unsigned(row.lease_ms)),
-            applied: unsigned(row.applied_sequence),
+            applied: Position { sequence: unsigned(row.applied_sequence), tag: row.applied_tag },
         }
     }
 }

@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::nodes::Member;
 use super::postgres::PostgresUrl;
 
-/// Where nodes tell what they have applied: `node:sequence`.
+/// Where nodes tell what they have applied: `node:sequence:tag`.
 const APPLIED_CHANNEL: &str = "orest_applied";
 
 /// What is heard on a line.
@@ -22,7 +22,7 @@ pub enum Heard {
     /// There are changes up to this one.
     Changed(u64),
     /// This node has applied all changes up to this one.
-    Applied(String, u64),
+    Applied(String, Position),
 }
 
 /// A line that is open.
@@ -76,12 +76,13 @@ impl Link {
     }
 
     /// Renews a node's lease and says where the feed was then; `None`: the node has been written off.
-    pub async fn renew(&self, id: &str, applied: u64) -> Result<Option<Position>, StoreError> {
-        const SQL: &str = "UPDATE orest_node SET renewals = renewals + 1, applied_sequence = $2, \
+    pub async fn renew(&self, id: &str, applied: &Position) -> Result<Option<Position>, StoreError> {
+        const SQL: &str = "UPDATE orest_node SET renewals = renewals + 1, applied_sequence = $2, applied_tag = $3, \
              renewed_at = now() AT TIME ZONE 'UTC' WHERE id = $1 \
              RETURNING (SELECT sequence FROM orest_feed WHERE id = 1), (SELECT tag FROM orest_feed WHERE id = 1)";
-        let applied = i64::try_from(applied).unwrap_or(i64::MAX);
-        let row = self.client.query_opt(SQL, &[&id, &applied]).await.map_err(|error| unavailable(&error))?;
+        let sequence = i64::try_from(applied.sequence).unwrap_or(i64::MAX);
+        let row =
+            self.client.query_opt(SQL, &[&id, &sequence, &applied.tag]).await.map_err(|error| unavailable(&error))?;
         row.as_ref().map(position).transpose()
     }
 
@@ -91,14 +92,14 @@ impl Link {
     }
 
     /// Tells the others what this node has applied.
-    pub async fn acknowledge(&self, id: &str, sequence: u64) -> Result<(), StoreError> {
-        let text = format!("{id}:{sequence}");
+    pub async fn acknowledge(&self, id: &str, applied: &Position) -> Result<(), StoreError> {
+        let text = format!("{id}:{}:{}", applied.sequence, applied.tag);
         self.one("SELECT pg_notify($1, $2)", &[&APPLIED_CHANNEL, &text.as_str()]).await.map(|_| ())
     }
 
     /// All nodes.
     pub async fn members(&self) -> Result<Vec<Member>, StoreError> {
-        const SQL: &str = "SELECT id, name, renewals, lease_ms, applied_sequence FROM orest_node";
+        const SQL: &str = "SELECT id, name, renewals, lease_ms, applied_sequence, applied_tag FROM orest_node";
         let rows = self.client.query(SQL, &[]).await.map_err(|error| unavailable(&error))?;
         let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
         let member = |row: &Row| Member {
@@ -106,7 +107,7 @@ impl Link {
             name: row.get(1),
             renewals: row.get(2),
             lease: Duration::from_millis(unsigned(row.get(3))),
-            applied: unsigned(row.get(4)),
+            applied: Position { sequence: unsigned(row.get(4)), tag: row.get(5) },
         };
         Ok(rows.iter().map(member).collect())
     }
@@ -144,8 +145,10 @@ fn understand(channel: &str, payload: &str) -> Option<Heard> {
     match channel {
         CHANNEL => payload.parse().ok().map(Heard::Changed),
         APPLIED_CHANNEL => {
-            let (id, sequence) = payload.rsplit_once(':')?;
-            Some(Heard::Applied(id.to_owned(), sequence.parse().ok()?))
+            let (id, rest) = payload.split_once(':')?;
+            let (sequence, tag) = rest.split_once(':')?;
+            let applied = Position { sequence: sequence.parse().ok()?, tag: tag.to_owned() };
+            Some(Heard::Applied(id.to_owned(), applied))
         }
         _ => None,
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
+use super::changes::Position;
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
 use super::schema::orest_node as node;
@@ -21,7 +22,7 @@ pub struct Member {
     /// How long its lease is.
     pub lease: Duration,
     /// Up to which change it has applied them all, as of its last renewal.
-    pub applied: u64,
+    pub applied: Position,
 }
 
 /// A node, for people.
@@ -50,6 +51,7 @@ struct Row {
     renewed_at: Timestamp,
     renewals: i64,
     lease_ms: i64,
+    applied_tag: String,
     applied_sequence: i64,
 }
 
@@ -62,7 +64,7 @@ impl From<Row> for Node {
                 name: row.name,
                 renewals: row.renewals,
                 lease: Duration::from_millis(unsigned(row.lease_ms)),
-                applied: unsigned(row.applied_sequence),
+                applied: Position { sequence: unsigned(row.applied_sequence), tag: row.applied_tag },
             },
             address: row.address,
             version: row.version,
@@ -83,7 +85,8 @@ pub fn insert(connection: &mut Connection, new: &Node) -> Result<(), StoreError>
         renewed_at: new.renewed_at,
         renewals: new.member.renewals,
         lease_ms: i64::try_from(new.member.lease.as_millis()).unwrap_or(i64::MAX),
-        applied_sequence: i64::try_from(new.member.applied).unwrap_or(i64::MAX),
+        applied_tag: new.member.applied.tag.clone(),
+        applied_sequence: i64::try_from(new.member.applied.sequence).unwrap_or(i64::MAX),
     };
     diesel::insert_into(node::table).values(row).execute(connection)?;
     Ok(())

@@ -218,6 +218,7 @@ table! {
         renewed_at -> Timestamp,
         renewals -> BigInt,
         lease_ms -> BigInt,
+        applied_tag -> Text,
         applied_sequence -> BigInt,
         instance -> Text,
         sealing_keys -> Text,

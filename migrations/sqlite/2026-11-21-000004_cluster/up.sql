@@ -32,6 +32,8 @@ CREATE TABLE orest_node (
     -- goes up with each renewal of its lease
     renewals INTEGER NOT NULL,
     lease_ms INTEGER NOT NULL CHECK (lease_ms BETWEEN 500 AND 60000),
-    -- which changes it has applied to its memory, as of its last renewal
+    -- up to which change it has applied them to its memory, as of its last renewal; the tag, since after a failover that lost
+    -- commits the same number is another change
+    applied_tag TEXT NOT NULL,
     applied_sequence INTEGER NOT NULL
 );
