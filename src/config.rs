@@ -18,8 +18,9 @@ use crate::store::DatabaseUrl;
 pub struct Layer {
     /// `OREST_LISTEN`, `--listen`: address and port.
     pub listen: Option<String>,
-    /// `OREST_DATABASE_URL`, `--database`.
-    pub database: Option<String>,
+    /// Where the data is.
+    #[serde(default)]
+    pub database: DatabaseLayer,
     /// `OREST_DATA_DIR`, `--data-dir`.
     pub data_dir: Option<PathBuf>,
     /// `OREST_BASE_URL`, `--base-url`: how others reach it, such as `https://auth.example.com`.
@@ -33,6 +34,21 @@ pub struct Layer {
     /// How it stands together with other nodes of the same database.
     #[serde(default)]
     pub cluster: ClusterLayer,
+}
+
+/// The section `database`, before it is checked.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseLayer {
+    /// `OREST_DATABASE_URL`, `--database-url`.
+    pub url: Option<String>,
+}
+
+/// A URL may hold a password.
+impl std::fmt::Debug for DatabaseLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseLayer")
+    }
 }
 
 /// The section `cluster`, before it is checked.
@@ -69,7 +85,7 @@ impl Layer {
     pub fn over(self, below: Self) -> Self {
         Self {
             listen: self.listen.or(below.listen),
-            database: self.database.or(below.database),
+            database: DatabaseLayer { url: self.database.url.or(below.database.url) },
             data_dir: self.data_dir.or(below.data_dir),
             base_url: self.base_url.or(below.base_url),
             database_name: self.database_name.or(below.database_name),
@@ -134,10 +150,12 @@ impl Config {
         let complain = |key, origin: &str, message: String| ConfigError { key, origin: origin.to_owned(), message };
         let listen = layer.listen.as_deref().unwrap_or("127.0.0.1:8070");
         let data_dir = layer.data_dir.unwrap_or_else(default_data_dir);
-        let database = match layer.database.as_deref() {
+        let database = match layer.database.url.as_deref() {
             None => DatabaseUrl::Sqlite(data_dir.join("orest.sqlite3")),
             Some(url) => url.parse().map_err(|error: crate::store::connection::InvalidDatabaseUrl| {
-                complain("database", url, error.to_string())
+                // What stands behind the scheme may be a password.
+                let scheme = url.split_once("://").map_or("no scheme", |(scheme, _)| scheme);
+                complain("database.url", &format!("{scheme}://…"), error.to_string())
             })?,
         };
         let database_name = layer.database_name.unwrap_or_else(|| "orest".to_owned());
@@ -248,8 +266,13 @@ mod tests {
         for (layer, expect) in [
             (Layer { listen: Some("here".to_owned()), ..layer() }, "listen (here): must look like 127.0.0.1:8070"),
             (
-                Layer { database: Some("mysql://x".to_owned()), ..layer() },
-                "database (mysql://x): the database URL must look like sqlite:///path/to/orest.sqlite3",
+                Layer { database: DatabaseLayer { url: Some("mysql://ann:s3cret@x".to_owned()) }, ..layer() },
+                "database.url (mysql://…): the database URL must look like sqlite:///path/to/orest.sqlite3 or \
+                 postgres://user:password@host/database",
+            ),
+            (
+                Layer { database: DatabaseLayer { url: Some("postgres://ann:s3cret@x?a=b".to_owned()) }, ..layer() },
+                "database.url (postgres://…): invalid connection string: unknown option `a`",
             ),
             (
                 Layer { base_url: Some("ftp://x".to_owned()), ..layer() },

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::App;
-use crate::config::{Config, Layer};
+use crate::config::{Config, DatabaseLayer, Layer};
 use crate::domain::time::{SystemClock, SystemEntropy};
 
 /// Authorization and revocation backend for Odoo: see who let which application in, and take it back.
@@ -54,12 +54,12 @@ enum Command {
 /// Where things are: the same for every command.
 #[derive(Args, Clone, Debug)]
 struct Place {
-    /// TOML file with these settings: listen, database, data_dir, base_url, database_name, trust_proxy
+    /// TOML file with these settings: listen, database.url, data_dir, base_url, database_name, trust_proxy
     #[arg(long, value_name = "FILE", env = "OREST_CONFIG")]
     config: Option<PathBuf>,
-    /// Database, such as sqlite:///var/lib/orest/orest.sqlite3 [default: orest.sqlite3 in the data folder]
-    #[arg(long, value_name = "URL", env = "OREST_DATABASE_URL")]
-    database: Option<String>,
+    /// Database, such as sqlite:///var/lib/orest/orest.sqlite3 or postgres://orest@db.example/orest [default: orest.sqlite3 in the data folder]
+    #[arg(long, value_name = "URL", env = "OREST_DATABASE_URL", hide_env_values = true, alias = "database")]
+    database_url: Option<String>,
     /// Folder of the sealing keys and the database [default: ~/.local/share/orest]
     #[arg(long, value_name = "DIR", env = "OREST_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -67,7 +67,11 @@ struct Place {
 
 impl Place {
     fn config(&self, above: Layer) -> anyhow::Result<Config> {
-        let own = Layer { database: self.database.clone(), data_dir: self.data_dir.clone(), ..Layer::default() };
+        let own = Layer {
+            database: DatabaseLayer { url: self.database_url.clone() },
+            data_dir: self.data_dir.clone(),
+            ..Layer::default()
+        };
         let file = self.config.as_deref().map(Layer::from_file).transpose()?.unwrap_or_default();
         Ok(Config::new(above.over(own).over(file))?)
     }

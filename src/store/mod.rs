@@ -175,10 +175,12 @@ fn snapshot<T, E: From<StoreError>>(
 ) -> Result<T, E> {
     match connection {
         Connection::Sqlite(connection) => connection.batch_execute("BEGIN").map_err(StoreError::from)?,
-        // Goes with the first query.
-        Connection::Postgres(connection) => connection.defer("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        Connection::Postgres(connection) => connection.begin_snapshot(),
     }
     let result = work(connection);
-    connection.batch_execute("ROLLBACK").map_err(StoreError::from)?;
+    match connection {
+        Connection::Sqlite(connection) => connection.batch_execute("ROLLBACK").map_err(StoreError::from)?,
+        Connection::Postgres(connection) => connection.end_snapshot(),
+    }
     result
 }

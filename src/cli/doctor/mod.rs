@@ -188,7 +188,7 @@ fn database_file(report: &mut Report, path: &Path) -> bool {
     let mode = match fs::metadata(path) {
         Ok(file) => file.permissions().mode() & 0o777,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let advice = "start `orest serve`, which makes it, or give --database and --data-dir as it has them";
+            let advice = "start `orest serve`, which makes it, or give --database-url and --data-dir as it has them";
             report.fail(WHAT, format!("{shown} does not exist"), advice);
             return false;
         }

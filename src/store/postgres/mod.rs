@@ -180,6 +180,24 @@ impl PgConnection {
         &self.history
     }
 
+    /// Begins a snapshot, together with the next statement.
+    pub fn begin_snapshot(&mut self) {
+        self.defer("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    }
+
+    /// Ends it, and waits for no answer: nothing can be wrong with it but that the connection is lost.
+    pub fn end_snapshot(&mut self) {
+        if !std::mem::take(&mut self.deferred).is_empty() || self.lost {
+            return;
+        }
+        let Self { client, wire, .. } = self;
+        let client = client.as_ref().expect("there until it is dropped");
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        // Once it has been polled it is on its way; what is answered is thrown away.
+        let _ = pin!(client.batch_execute("ROLLBACK")).poll(&mut context);
+        self.lost = poll_wire(wire, &mut context).is_some();
+    }
+
     /// Whether the server, or the way to it, is gone, as far as can be known without asking.
     pub fn is_lost(&mut self) -> bool {
         if !self.lost {

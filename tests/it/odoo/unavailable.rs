@@ -28,7 +28,7 @@ async fn without_a_database_nothing_is_revoked_and_nothing_is_said() {
     let answer = server.post(path, &[("authorization", &bearer)], &json!({"ids": [2, 3]})).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["name"]), (503, &json!("psycopg2.OperationalError")));
 
-    server.test.database.come_back();
+    server.test.database_comes_back().await;
     let domain = json!([[["id", "in", [2, 3]], ["state", "=", "live"]]]);
     let live = server.execute_kw("admin", "orest.authorization", "search_count", domain, json!({})).await;
     assert_eq!(live["result"], 2, "nothing was revoked");

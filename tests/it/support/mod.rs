@@ -213,6 +213,14 @@ impl TestService {
         callback_of(&self.applications[application])
     }
 
+    /// The database is there again; waits until this node can answer checks, which on PostgreSQL takes it a moment.
+    pub async fn database_comes_back(&self) {
+        self.database.come_back();
+        while self.service.check_ready().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Lets numbers go on without a gap after what was not kept: PostgreSQL gives no number twice.
     pub async fn close_gaps(&self, tables: &'static [&'static str]) {
         let done: Result<(), StoreError> = self
