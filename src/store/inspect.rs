@@ -1,7 +1,7 @@
 //! What somebody must know of a database who looks why things don't work. Changes nothing in it.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use super::connection::{Connection, DatabaseUrl};
 use super::error::StoreError;
@@ -30,10 +30,26 @@ pub struct Inspection {
     pub looked_through: bool,
     /// The first damage that was found.
     pub damage: Option<String>,
+    /// How it is reached, if it is a server's.
+    pub line: Option<Line>,
     /// From where something is being transferred into it, and not all is there yet.
     pub unfinished: Option<String>,
     /// What is in it; `None` if its schema is another one.
     pub content: Option<Content>,
+}
+
+/// The way to a server.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct Line {
+    /// Which version of PostgreSQL.
+    #[diesel(sql_type = Text)]
+    pub version: String,
+    /// Whether it is encrypted.
+    #[diesel(sql_type = Bool)]
+    pub encrypted: bool,
+    /// Whether it leaves no machine.
+    #[diesel(sql_type = Bool)]
+    pub local: bool,
 }
 
 /// What is in a database.
@@ -80,11 +96,17 @@ pub fn inspect(url: &DatabaseUrl) -> Result<Inspection, StoreError> {
     } else {
         None
     };
+    let line = url.path().is_none().then(|| diesel::sql_query(LINE).get_result(connection)).transpose()?;
     let fits = behind == 0 && !ahead && damage.is_none();
     let unfinished = if fits { transfer::unfinished(connection)? } else { None };
     let content = if fits && unfinished.is_none() { Some(content(connection)?) } else { None };
-    Ok(Inspection { bytes, behind, ahead, looked_through, damage, unfinished, content })
+    Ok(Inspection { bytes, behind, ahead, looked_through, damage, line, unfinished, content })
 }
+
+/// How this very connection is.
+const LINE: &str = "SELECT current_setting('server_version') AS version, ssl AS encrypted, \
+     COALESCE(inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1', TRUE) AS local \
+     FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
 
 fn size(url: &DatabaseUrl, connection: &mut Connection) -> Result<u64, StoreError> {
     let Some(path) = url.path() else {

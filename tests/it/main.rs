@@ -11,6 +11,7 @@ mod model;
 mod oauth;
 mod odoo;
 mod odoo_module;
+mod postgres;
 mod reading;
 mod rpc;
 mod rules;

@@ -205,6 +205,10 @@ fn database_file(report: &mut Report, path: &Path) -> bool {
 
 fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
     const WHAT: &str = "database";
+    if found.line.as_ref().is_some_and(|line| !line.encrypted && !line.local) {
+        let advice = "let the server have a certificate, and add ?sslmode=verify-full to the URL";
+        report.warn(WHAT, format!("what goes to {path} and back can be read on the way"), advice);
+    }
     if let Some(damage) = &found.damage {
         report.fail(
             WHAT,
@@ -225,7 +229,11 @@ fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
         let text = format!("{path} is {} {steps} behind this version", found.behind);
         report.warn(WHAT, text, "restart `orest serve` with this version, which brings it up to date");
     } else {
-        let looked = if found.looked_through { "whole" } else { "too large to be looked through for damage" };
+        let looked = match &found.line {
+            Some(line) => format!("on PostgreSQL {}", printable(&line.version)),
+            None if found.looked_through => "whole".to_owned(),
+            None => "too large to be looked through for damage".to_owned(),
+        };
         report.ok(WHAT, format!("{path}, {}, of this version, {looked}", size(found.bytes)));
     }
 }

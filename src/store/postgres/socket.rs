@@ -145,3 +145,27 @@ impl AsyncWrite for Socket {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_an_answer_longer_than_the_deadline() {
+        let (one, other) = UnixStream::pair().expect("the system has sockets");
+        let (mut here, mut there) = (Socket::unix(one).expect("a socket"), Socket::unix(other).expect("a socket"));
+        let wait = here.clone();
+        let within = Duration::from_millis(20);
+        let mut byte = [0];
+        assert!(wait.run(within, here.read_exact(&mut byte)).expect("no error").is_none(), "nothing comes");
+        let other_end = there.clone();
+        other_end.run(within, there.write_all(b"x")).expect("no error").expect("there is room").expect("is written");
+        wait.run(within, here.read_exact(&mut byte)).expect("no error").expect("in time").expect("a byte");
+        assert_eq!(&byte, b"x");
+        // And where nobody reads, writing ends too.
+        let much = vec![0; 64 << 20];
+        assert!(other_end.run(within, there.write_all(&much)).expect("no error").is_none(), "nobody reads");
+    }
+}
