@@ -351,7 +351,8 @@ fn base_url(report: &mut Report, config: &Config, web: &Web, server: &Serving) {
                 let advice = "let the proxy in front pass requests on to the server, or correct --base-url";
                 return report.fail(WHAT, format!("no orest answers at {base} ({})", answer.describe()), advice);
             }
-            if !server.instances.iter().any(|instance| text("instance") == instance) {
+            // A node that has just been started has not said yet which one it is.
+            if !server.instances.iter().any(|instance| instance.is_empty() || *instance == text("instance")) {
                 let advice = "look at where the proxy in front leads, and whether an old server still runs";
                 return report.fail(WHAT, format!("another orest than that on this data answers at {base}"), advice);
             }

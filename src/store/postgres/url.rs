@@ -17,6 +17,7 @@ use crate::store::error::StoreError;
 
 /// How long one server may take to let us in, unless `connect_timeout` says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_PORT: u16 = 5432;
 /// Where a server of this machine has its socket.
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 /// A way that has been cut off is noticed, even where nobody waits for an answer.
@@ -104,9 +105,9 @@ impl PostgresUrl {
         let mut refusals = Vec::new();
         for index in 0..hosts.len().max(addresses.len()) {
             let port = match self.config.get_ports() {
-                [] => 5432,
+                [] => DEFAULT_PORT,
                 [port] => *port,
-                ports => ports.get(index).copied().unwrap_or(5432),
+                ports => ports.get(index).copied().unwrap_or(DEFAULT_PORT),
             };
             let name = match (hosts.get(index), addresses.get(index)) {
                 (Some(Host::Tcp(name)), _) => name.clone(),
@@ -192,10 +193,13 @@ impl fmt::Display for PostgresUrl {
                 Host::Tcp(name) => f.write_str(name)?,
                 Host::Unix(path) => write!(f, "{}", path.display())?,
             }
-            match self.config.get_ports() {
-                [] => {}
-                [port] => write!(f, ":{port}")?,
-                ports => write!(f, ":{}", ports.get(index).copied().unwrap_or(5432))?,
+            let port = match self.config.get_ports() {
+                [] => DEFAULT_PORT,
+                [port] => *port,
+                ports => ports.get(index).copied().unwrap_or(DEFAULT_PORT),
+            };
+            if port != DEFAULT_PORT {
+                write!(f, ":{port}")?;
             }
         }
         write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
