@@ -15,7 +15,7 @@ pub const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The number of the lock that a migrating node holds: "orest" on a keypad with letters, and the year.
-const LOCK: i64 = 67_378_2026;
+const LOCK: i64 = 673_782_026;
 
 impl Connection {
     /// The migrations of this database.

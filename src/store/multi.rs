@@ -10,6 +10,7 @@ use super::postgres::PgConnection;
 /// [`super::dialect`].
 // In a module of its own, because the derived code has Diesel's trait `Connection` in scope.
 #[derive(diesel::MultiConnection)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful, and the derive takes no box")]
 pub enum AnyConnection {
     /// To a file of this process.
     Sqlite(SqliteConnection),

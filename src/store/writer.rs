@@ -185,7 +185,7 @@ enum Failure {
     /// Nothing of it holds.
     Undone(StoreError),
     /// Only the database knows: it was told to commit, and then nothing was heard.
-    Unanswered(Ticket, StoreError),
+    Unanswered(Box<Ticket>, StoreError),
 }
 
 impl From<StoreError> for Failure {
@@ -284,7 +284,9 @@ impl Thread {
         match (committed, ticket) {
             (Ok(()), _) => Ok(()),
             // The server said no, or it went before it could say anything.
-            (Err(error @ StoreError::Unavailable(_)), Some(ticket)) => Err(Failure::Unanswered(ticket, error)),
+            (Err(error @ StoreError::Unavailable(_)), Some(ticket)) => {
+                Err(Failure::Unanswered(Box::new(ticket), error))
+            }
             (Err(error), _) => Err(Failure::Undone(error)),
         }
     }

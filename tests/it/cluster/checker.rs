@@ -179,7 +179,7 @@ impl Shared {
         while self.goes_on() {
             let node = random.next_u32() as usize % addresses.len();
             // One token by the application itself (RFC 7009), or some by the administrator.
-            let by_token = random.next_u32() % 3 == 0;
+            let by_token = random.next_u32().is_multiple_of(3);
             let size = if by_token { 1 } else { 1 + random.next_u64() % SELECTION_MAX };
             let first = self.next.fetch_add(size as usize, Ordering::Relaxed);
             let places = first..(first + size as usize).min(self.tokens.len());

@@ -68,7 +68,6 @@ impl Postgres {
         let deadline = Instant::now() + START;
         while self.try_query("postgres", "SELECT 1").is_none() {
             assert!(Instant::now() < deadline, "the server does not start: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
