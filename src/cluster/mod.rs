@@ -220,9 +220,11 @@ impl Cluster {
     pub async fn leave(&self) -> Result<(), StoreError> {
         let Some(node) = self.node() else { return Ok(()) };
         let Some(id) = node.leave() else { return Ok(()) };
-        let left = node.store.write(move |tx| crate::store::nodes::delete(tx.connection, &id, None));
+        let applier = Arc::clone(&node.applier);
+        // The transaction has brought memory to where the feed is.
+        let left = node.store.write(move |tx| crate::store::nodes::leave(tx.connection, &id, &applier.position()));
         match timeout(limits::CONFIRM_TIMEOUT, left).await {
-            Ok(left) => left.map(|_| tracing::info!("left the nodes of this database")),
+            Ok(left) => left.map(|()| tracing::info!("left the nodes of this database")),
             Err(_) => Err(StoreError::Unavailable("the database did not answer in time".to_owned())),
         }
     }

@@ -14,7 +14,12 @@ use super::nodes::Member;
 use super::postgres::PostgresUrl;
 
 /// Where nodes tell what they have applied: `node:sequence:tag`.
-const APPLIED_CHANNEL: &str = "orest_applied";
+pub(super) const APPLIED_CHANNEL: &str = "orest_applied";
+
+/// What a node tells there.
+pub(super) fn applied_payload(id: &str, applied: &Position) -> String {
+    format!("{id}:{}:{}", applied.sequence, applied.tag)
+}
 
 /// What is heard on a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +98,7 @@ impl Link {
 
     /// Tells the others what this node has applied.
     pub async fn acknowledge(&self, id: &str, applied: &Position) -> Result<(), StoreError> {
-        let text = format!("{id}:{}:{}", applied.sequence, applied.tag);
+        let text = applied_payload(id, applied);
         self.one("SELECT pg_notify($1, $2)", &[&APPLIED_CHANNEL, &text.as_str()]).await.map(|_| ())
     }
 

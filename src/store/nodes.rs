@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
 use super::changes::Position;
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
+use super::link::{APPLIED_CHANNEL, applied_payload};
 use super::schema::orest_node as node;
 use crate::domain::time::Timestamp;
 
@@ -154,12 +156,15 @@ pub fn now(connection: &mut Connection) -> Result<Timestamp, StoreError> {
     Ok(row.now)
 }
 
-/// Removes a node that has given its lease back, or whose lease has ended and that has not renewed it since `renewals`.
-pub fn delete(connection: &mut Connection, id: &str, renewals: Option<i64>) -> Result<bool, StoreError> {
-    let row = node::table.find(id);
-    let deleted = match renewals {
-        None => diesel::delete(row).execute(connection)?,
-        Some(renewals) => diesel::delete(row.filter(node::renewals.eq(renewals))).execute(connection)?,
-    };
-    Ok(deleted > 0)
+/// Removes a node that has given its lease back. Those who wait for it on account of earlier commits are told that it is at
+/// `applied`, where the feed is in this transaction: it will never answer by what was before.
+///
+/// For PostgreSQL alone.
+pub fn leave(connection: &mut Connection, id: &str, applied: &Position) -> Result<(), StoreError> {
+    diesel::delete(node::table.find(id)).execute(connection)?;
+    diesel::sql_query("SELECT pg_notify($1, $2)")
+        .bind::<Text, _>(APPLIED_CHANNEL)
+        .bind::<Text, _>(applied_payload(id, applied))
+        .execute(connection)?;
+    Ok(())
 }
