@@ -1,6 +1,8 @@
 //! What several nodes on one PostgreSQL cost, with real processes: `cargo bench --bench cluster`. Results are in
 //! `benches/RESULTS.md`. It starts a PostgreSQL of its own, with fsync on.
 
+#![allow(clippy::unwrap_used, reason = "a measurement that can't go on ends")]
+
 // The same processes that the tests torment.
 #[allow(dead_code, reason = "the tests need more")]
 #[path = "../tests/it/cluster/client.rs"]

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::checker::{Checker, Counts};
-use super::fleet::{Fleet, LEASE, administrator, call, resource_server};
+use super::fleet::{Fleet, administrator, call, resource_server};
 use super::proxy::Line;
 use crate::support::database::Kind;
 
@@ -19,7 +19,7 @@ fn seed() -> u64 {
 }
 
 /// How long an act may take at most: one lease, with what a loaded machine adds.
-const ACT_MAX: Duration = Duration::from_secs(6);
+const ACT_MAX: Duration = Duration::from_secs(8);
 
 /// Three nodes; `None`: tests that need PostgreSQL are to be left out.
 async fn fleet(tokens: usize) -> Option<Fleet> {
@@ -27,6 +27,17 @@ async fn fleet(tokens: usize) -> Option<Fleet> {
         return None;
     }
     Some(Fleet::start(3, tokens).await)
+}
+
+/// A lease that a busy machine does not make a node miss, for tests in which nobody may have to be waited out.
+const CALM_LEASE: (Duration, &str) = (Duration::from_secs(6), "6s");
+
+/// Three nodes with such a lease.
+async fn calm_fleet(tokens: usize) -> Option<Fleet> {
+    if !Kind::has_postgres() {
+        return None;
+    }
+    Some(Fleet::start_with(3, tokens, &[("OREST_CLUSTER_LEASE", CALM_LEASE.1)]).await)
 }
 
 fn judge(what: &str, seed: u64, counts: &Counts) {
@@ -60,13 +71,13 @@ const TOKENS: usize = 60_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_faults() {
     let seed = seed();
-    let Some(fleet) = fleet(TOKENS).await else { return };
+    let Some(fleet) = calm_fleet(TOKENS).await else { return };
     let checker = Checker::start(&fleet, seed);
     tokio::time::sleep(Duration::from_secs(4)).await;
     let counts = checker.stop().await;
     judge("without faults", seed, &counts);
     assert_eq!((counts.unanswered, counts.unconfirmed, counts.failed), (0, 0, 0), "{counts}");
-    assert!(counts.longest < LEASE, "nobody had to be waited out: {counts}");
+    assert!(counts.longest < CALM_LEASE.0, "nobody had to be waited out: {counts}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,7 +214,7 @@ async fn the_database_falls_back_to_an_earlier_state() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_come_and_go() {
-    let (seed, Some(mut fleet)) = (seed(), fleet(TOKENS).await) else { return };
+    let (seed, Some(mut fleet)) = (seed(), calm_fleet(TOKENS).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
     for round in 0..4 {
@@ -217,7 +228,7 @@ async fn nodes_come_and_go() {
     }
     let counts = checker.stop().await;
     judge("nodes come and go", seed, &counts);
-    assert!(counts.longest < LEASE, "nobody had to be waited out: {counts}");
+    assert!(counts.longest < CALM_LEASE.0, "nobody had to be waited out: {counts}");
 }
 
 /// The checker sees it when the barrier does not hold: with no time to wait, acts return before the nodes have heard of
