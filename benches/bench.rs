@@ -49,6 +49,30 @@ fn grown(runtime: &Runtime, count: u32) -> (Service, tempfile::TempDir) {
     (service, folder)
 }
 
+/// A service that has just been started over a database; nothing is loaded yet.
+fn started(runtime: &Runtime, url: &DatabaseUrl) -> Service {
+    let store = Store::open(url).expect("opens");
+    let service = Service::start(store, ring(7), Arc::new(SystemClock), Arc::new(SystemEntropy));
+    runtime.block_on(service).expect("starts")
+}
+
+/// What a node does before it is ready.
+fn loading(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let (_service, folder) = grown(&runtime, MANY);
+    let url = DatabaseUrl::Sqlite(folder.path().join("bench.sqlite3"));
+    criterion.benchmark_group("load").sample_size(10).bench_function("1,000,000", |b| {
+        b.iter_batched(
+            || started(&runtime, &url),
+            |service| {
+                runtime.block_on(service.load_live_state()).expect("loads");
+                service
+            },
+            BatchSize::PerIteration,
+        );
+    });
+}
+
 fn administrator() -> Context {
     let groups = GroupSet::closure([Group::System]);
     let actor = Actor { user: Some(UserId(2)), login: "admin".to_owned(), groups };
@@ -183,5 +207,5 @@ fn odoo(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tokens, odoo, revocations);
+criterion_group!(benches, tokens, odoo, revocations, loading);
 criterion_main!(benches);

@@ -78,7 +78,7 @@ pub const LIVE_USERS_MAX: usize = 100_000;
 /// Applications, and as many model schemes, that are kept in memory.
 pub const LIVE_APPLICATIONS_MAX: usize = 10_000;
 /// Rows that are read at a time when the live state is loaded …
-pub const LOAD_BATCH: i64 = 20_000;
+pub const LOAD_BATCH: i64 = 5_000;
 /// … and connections that do so; the others of [`READERS`] answer meanwhile.
 pub const LOADERS: u32 = 2;
 /// Rows that one batch behind a revocation fills in.

@@ -27,13 +27,14 @@ async fn alive() -> impl IntoResponse {
 /// what checks need is in memory. `instance` tells which process it is; `output`, if it is not ready, why.
 async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let service = &state.service;
+    let loading = service.loading();
     let why = if service.check_ready().await.is_err() {
         Some("the database can't be reached".to_owned())
     } else if !service.keys().absent().is_empty() {
         // Of a token that other nodes have sealed with a key that this one lacks it knows nothing.
         Some("a sealing key is missing that tokens were sealed with".to_owned())
     } else {
-        service.loading().map(|percent| format!("loading the live state: {percent} %"))
+        loading.map(|percent| format!("loading the live state: {percent} %"))
     };
     let mut answer = json!({"status": "pass", "service": "orest", "instance": service.instance()});
     let Some(why) = why else { return (StatusCode::OK, Json(answer)) };

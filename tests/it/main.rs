@@ -6,6 +6,7 @@ mod command_line;
 mod connections;
 mod doctor;
 mod golden_domains;
+mod loading;
 mod migrations;
 mod model;
 mod oauth;

@@ -1,10 +1,13 @@
 //! The protocol holds in every state, and each weakness shows.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
+use crate::failover::{self, Failover};
 use crate::lease::{INFORMED, LISTED, Protocol, RETURNS, SAFE, Weakness};
 
 /// Two acts by anybody, seen by one of any number of nodes.
@@ -12,7 +15,11 @@ const ONE_OF_MANY: Protocol = Protocol { nodes: 1, others: true, checks: false, 
 
 /// Visits every state.
 #[track_caller]
-fn holds(protocol: Protocol) {
+fn holds<M>(protocol: M)
+where
+    M: Model<State: Clone + Debug + Hash + PartialEq + Send + Sync, Action: Clone + Debug + PartialEq>,
+    M: Clone + Debug + Send + Sync + 'static,
+{
     let started = Instant::now();
     let checker = protocol.clone().checker().spawn_bfs().join();
     println!("{} states in {:.1} s: {protocol:?}", checker.unique_state_count(), started.elapsed().as_secs_f32());
@@ -21,12 +28,16 @@ fn holds(protocol: Protocol) {
 
 /// Looks for a state in which one of these is broken.
 #[track_caller]
-fn fails(protocol: Protocol, properties: &[&'static str]) {
+fn fails<M>(protocol: M, properties: &[&'static str])
+where
+    M: Model<State: Clone + Debug + Hash + PartialEq + Send + Sync, Action: Clone + Debug + PartialEq>,
+    M: Clone + Debug + Send + Sync + 'static,
+{
     let wanted = BTreeSet::from_iter(properties.iter().copied());
     let checker = protocol.clone().checker().finish_when(HasDiscoveries::AnyOf(wanted.clone())).spawn_bfs().join();
     let found = checker.discoveries().into_iter().find(|(name, _)| wanted.contains(name));
     let Some((name, path)) = found else { panic!("nobody notices: {protocol:?}") };
-    println!("{:?}: not true that {name}: {:?}", protocol.weakness, path.into_actions());
+    println!("not true that {name}: {:?}: {protocol:?}", path.into_actions());
 }
 
 #[test]
@@ -83,4 +94,20 @@ fn weaknesses_show() {
     }
     fails(Protocol { nodes: 2, acts: 1, others: false, ..weak(Weakness::ListBeforeCommit) }, &[INFORMED]);
     fails(weak(Weakness::NoDeadline), &[RETURNS]);
+}
+
+#[test]
+fn a_database_that_forgets() {
+    for tagged in [true, false] {
+        holds(Failover { nodes: 1, acts: 3, lease: 2, tagged, weakness: None });
+    }
+    holds(Failover { nodes: 2, acts: 2, lease: 2, tagged: false, weakness: None });
+}
+
+#[test]
+fn a_database_that_forgets_is_noticed() {
+    use failover::Weakness::{NoTags, NumbersAreTrusted, RowsAreTrusted};
+    for weakness in [NoTags, RowsAreTrusted, NumbersAreTrusted] {
+        fails(Failover { nodes: 1, acts: 2, lease: 2, tagged: true, weakness: Some(weakness) }, &[failover::INFORMED]);
+    }
 }
