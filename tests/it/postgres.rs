@@ -242,6 +242,61 @@ async fn what_has_become_of_a_commit_without_an_answer_is_asked() {
     }
 }
 
+/// Speaks TLS with a certificate of its own for `localhost`, and lets nobody in; gives its port.
+fn with_own_certificate() -> u16 {
+    use rustls::pki_types::pem::PemObject as _;
+    let pem = include_bytes!("doctor/localhost.pem");
+    let certificate = rustls::pki_types::CertificateDer::from_pem_slice(pem).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(pem).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 8];
+            if stream.read_exact(&mut request).is_err() || stream.write_all(b"S").is_err() {
+                continue;
+            }
+            let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+            // Who gets as far as saying his name is told that he may not enter.
+            let _ = tls.read(&mut [0; 512]).and_then(|_| {
+                let fields = b"SFATAL\0C28000\0Mthe door is shut\0\0";
+                tls.write_all(b"E")?;
+                tls.write_all(&u32::try_from(fields.len() + 4).unwrap().to_be_bytes())?;
+                tls.write_all(fields)
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn the_server_is_trusted_as_far_as_sslmode_says() {
+    let port = with_own_certificate();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/doctor/localhost.pem");
+    let (inside, stranger) = ("the door is shut", "invalid peer certificate");
+    let elsewhere = "certificate not valid for name";
+    for (host, parameters, expect) in [
+        ("localhost", "sslmode=require".to_owned(), inside),
+        ("127.0.0.1", "sslmode=prefer".to_owned(), inside),
+        ("localhost", "sslmode=verify-full".to_owned(), stranger),
+        ("localhost", "sslmode=verify-ca".to_owned(), stranger),
+        ("localhost", format!("sslmode=verify-full&sslrootcert={root}"), inside),
+        ("127.0.0.1", format!("sslmode=verify-full&sslrootcert={root}"), elsewhere),
+        ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={root}"), inside),
+        ("localhost", "sslmode=require&sslrootcert=/nowhere.pem".to_owned(), "sslrootcert /nowhere.pem"),
+    ] {
+        let url: DatabaseUrl = format!("postgres://ann:s3cret@{host}:{port}/orest?{parameters}").parse().unwrap();
+        let Err(error) = Store::open(&url) else { panic!("nobody is let in") };
+        let text = error.to_string();
+        assert!(text.contains(expect) && !text.contains("s3cret"), "{host} {parameters}: {text}");
+    }
+}
+
 #[test]
 fn no_message_holds_the_password() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
