@@ -157,7 +157,8 @@ impl OdooError {
             Error::Unavailable => {
                 Self::new(Exception::OperationalError, "the service can't reach its database; try again")
             }
-            // Not a word that lets Odoo try the whole request again by itself: it is done.
+            // Not words that let Odoo try the whole request again by itself: it may be done, or is.
+            Error::Undecided => Self::user(sentence(&error.to_string())),
             Error::Unconfirmed { nodes, .. } => Self::user(sentence(&Unconfirmed::explain(nodes))),
             Error::Internal => Self::new(Exception::Exception, "internal error; the server's log says more"),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::revocation::Unconfirmed;
 use crate::store::{Constraint, StoreError};
 
-/// Why it was not done. Nothing of it was, but for [`Error::Unconfirmed`].
+/// Why it was not done. Nothing of it was, but for [`Error::Unconfirmed`], and perhaps [`Error::Undecided`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody known, or not who he says.
@@ -42,6 +42,9 @@ pub enum Error {
     /// The database can't answer now. Says nothing of tokens or records.
     #[error("the service can't reach its database; try again")]
     Unavailable,
+    /// The database went away while it stored this, and can't be asked whether it has. To be looked at before it is done again.
+    #[error("the database was lost while it stored this: it may have been done; look before you do it again")]
+    Undecided,
     /// It is done and stored, but some node has not confirmed that it knows: to be called again, or waited out.
     #[error("{}", Unconfirmed::explain(.nodes))]
     Unconfirmed {
@@ -68,6 +71,10 @@ impl From<StoreError> for Error {
             StoreError::Unavailable(cause) => {
                 tracing::error!(%cause, "the database is unavailable");
                 Self::Unavailable
+            }
+            StoreError::Undecided(_) => {
+                tracing::error!(%error, "the outcome of a commit is unknown");
+                Self::Undecided
             }
             StoreError::Conflict { constraint, kind } => Self::Conflict(match kind {
                 Constraint::Unique => format!("there is one already ({constraint})"),

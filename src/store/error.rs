@@ -8,6 +8,9 @@ pub enum StoreError {
     /// The database does not answer, is locked by somebody else, or its disk is full. Try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// It was told to commit, and then nothing was heard: only the database knows whether it has.
+    #[error("{0}; it can't be known now whether this has been done: look before you do it again")]
+    Undecided(String),
     /// A unique index, a reference or a check refused; `constraint` is what the database says of it.
     #[error("a constraint refused: {constraint}")]
     Conflict {

@@ -135,6 +135,7 @@ where
         let result = match (self.result, outcome) {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(commit)) => Ok(Written { value, commit: commit.filter(|_| self.waits).cloned() }),
+            (_, Err(StoreError::Undecided(cause))) => Err(StoreError::Undecided(cause.clone()).into()),
             (_, Err(error)) => Err(StoreError::Unavailable(error.to_string()).into()),
             (None, Ok(_)) => Err(StoreError::Backend("a write did not run".to_owned()).into()),
         };
@@ -300,9 +301,7 @@ impl Thread {
                 Ok(())
             }
             Fate::Undone => Err(error),
-            Fate::Unknown => Err(StoreError::Unavailable(format!(
-                "{error}; it can't be known now whether this has been done: look before you do it again"
-            ))),
+            Fate::Unknown => Err(StoreError::Undecided(error.to_string())),
         }
     }
 }

@@ -179,6 +179,8 @@ struct Proxy {
     port: u16,
     /// Whether the next commit is the last that is heard of this line.
     armed: Arc<AtomicBool>,
+    /// Whether there is no way to the server any more.
+    shut: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -187,12 +189,16 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let armed = Arc::new(AtomicBool::new(false));
-        let cut = armed.clone();
+        let shut = Arc::new(AtomicBool::new(false));
+        let (cut, closed) = (armed.clone(), shut.clone());
         std::thread::spawn(move || {
             for node in listener.incoming() {
                 let (mut node, cut, Ok(mut up)) = (node.unwrap(), cut.clone(), TcpStream::connect(&server)) else {
                     continue;
                 };
+                if closed.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let (mut back, mut answers) = (up.try_clone().unwrap(), node.try_clone().unwrap());
                 std::thread::spawn(move || {
                     let _ = std::io::copy(&mut back, &mut answers);
@@ -219,7 +225,7 @@ impl Proxy {
                 });
             }
         });
-        Self { port, armed }
+        Self { port, armed, shut }
     }
 }
 
@@ -240,6 +246,25 @@ async fn what_has_become_of_a_commit_without_an_answer_is_asked() {
         assert_eq!((written.is_ok(), there), (arrives, arrives), "{text}: {written:?}");
         add(&store, &format!("{text}, then")).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_can_be_asked_about_is_not_said_to_have_failed() {
+    let Some(database) = postgres() else { return };
+    let url = std::env::var("OREST_TEST_POSTGRES_URL").unwrap();
+    let server = url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
+    let name = database.url.to_string().rsplit('/').next().unwrap().to_owned();
+    let proxy = Proxy::start(server.clone(), true);
+    let base = url.rsplit_once('/').unwrap().0.replace(&server, &format!("127.0.0.1:{}", proxy.port));
+    let store = open(&format!("{base}/{name}?sslmode=disable").parse().unwrap()).await;
+    proxy.shut.store(true, Ordering::SeqCst);
+    proxy.armed.store(true, Ordering::SeqCst);
+    let written = add(&store, "perhaps").await;
+    assert!(matches!(written, Err(StoreError::Undecided(_))), "{written:?}");
+    let error = orest::service::Error::from(written.unwrap_err());
+    assert!(matches!(error, orest::service::Error::Undecided) && error.to_string().contains("it may have been done"));
+    proxy.shut.store(false, Ordering::SeqCst);
+    assert_eq!(names(&store).await, ["perhaps"], "it was");
 }
 
 /// Speaks TLS with a certificate of its own for `localhost`, and lets nobody in; gives its port.

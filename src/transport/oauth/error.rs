@@ -54,6 +54,10 @@ pub enum OAuthError {
     /// The database can't answer. Says nothing of any token.
     #[error("the service can't reach its database; try again")]
     Unavailable,
+    /// The database went away while it stored this, and it may have been done. Trying again by itself would be wrong: a code
+    /// that is shown twice is taken for stolen.
+    #[error("the database was lost while it stored this: it may have been done; look before you do it again")]
+    Undecided,
     /// It is done and stored, but a node has not confirmed it (RFC 7009 section 2.2.1: try again after a while).
     #[error("{0}")]
     Unconfirmed(String, Duration),
@@ -82,7 +86,7 @@ impl OAuthError {
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope", Some("Bearer")),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", None),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", None),
-            Self::Unavailable | Self::Unconfirmed(..) => {
+            Self::Unavailable | Self::Undecided | Self::Unconfirmed(..) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", None)
             }
             Self::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
@@ -116,6 +120,7 @@ impl From<Error> for OAuthError {
             }
             Error::RateLimited { retry_after } => Self::RateLimited(retry_after),
             Error::Unavailable => Self::Unavailable,
+            Error::Undecided => Self::Undecided,
             Error::Unconfirmed { ref nodes, retry_after } => {
                 Self::Unconfirmed(crate::domain::revocation::Unconfirmed::explain(nodes), retry_after)
             }
@@ -191,6 +196,7 @@ mod tests {
             Error::Conflict("changed".to_owned()).into(),
             Error::RateLimited { retry_after: wait }.into(),
             Error::Unavailable.into(),
+            Error::Undecided.into(),
             Error::Unconfirmed {
                 nodes: ["auth-2", "auth-3"]
                     .map(|node| Unconfirmed { node: node.to_owned(), until: from_unix(1_800_000_003) })

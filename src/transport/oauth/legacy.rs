@@ -82,6 +82,7 @@ impl IntoResponse for Refused {
                     response.headers_mut().insert(header::RETRY_AFTER, retry_after(RETRY_AFTER));
                     response
                 }
+                Error::Undecided => server(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
                 Error::Unconfirmed { retry_after: wait, .. } => {
                     let mut response = server(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
                     response.headers_mut().insert(header::RETRY_AFTER, retry_after(*wait));

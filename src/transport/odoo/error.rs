@@ -217,6 +217,7 @@ mod tests {
             Error::Conflict("it has changed".to_owned()),
             Error::RateLimited { retry_after: Duration::from_secs(60) },
             Error::Unavailable,
+            Error::Undecided,
             unconfirmed(),
             Error::Internal,
         ];

@@ -10,6 +10,7 @@
 //! | -32029 | too many tries | `retry_after` in seconds |
 //! | -32050 | the database does not answer: try again | |
 //! | -32051 | it is done and stored, but a node has not confirmed it: call again, or wait | `unconfirmed`, `retry_after` in seconds |
+//! | -32052 | the database was lost while it stored this: it may have been done; look before you do it again | |
 //! | -32603 | a mistake of ours | |
 
 use jsonrpsee::types::ErrorObjectOwned;
@@ -32,6 +33,7 @@ pub fn object(error: &Error) -> ErrorObjectOwned {
             let nodes: Vec<_> = nodes.iter().map(super::types::Unconfirmed::from).collect();
             (-32051, Some(json!({"unconfirmed": nodes, "retry_after": retry_after.as_secs().max(1)})))
         }
+        Error::Undecided => (-32052, None),
         Error::Internal => (-32603, None),
     };
     ErrorObjectOwned::owned::<Value>(code, error.to_string(), data)

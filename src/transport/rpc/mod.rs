@@ -68,7 +68,7 @@ async fn serve(State(mut door): State<Door>, Peer(peer): Peer, mut request: Requ
             let seconds = retry_after.as_secs().max(1).to_string();
             return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds)]).into_response();
         }
-        Err(Error::Unavailable) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(Error::Unavailable | Error::Undecided) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(
             Error::Forbidden(_)
             | Error::NotFound { .. }

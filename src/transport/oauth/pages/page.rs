@@ -95,6 +95,12 @@ pub fn failed(error: Error) -> Response {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after(RETRY_AFTER));
             response
         }
+        Error::Undecided => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "It may have been done",
+            "The connection to the database was lost while it stored this. Please look whether it has been done before you do \
+             it again.",
+        ),
         Error::Unconfirmed { ref nodes, retry_after: wait } => {
             let text = sentence(&Unconfirmed::explain(nodes));
             let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "Done, but not everywhere yet", &text);
