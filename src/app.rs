@@ -85,7 +85,8 @@ impl App {
         http::router(AppState::new(self.service.clone(), orm, settings))
     }
 
-    /// Takes up sealing keys that were rotated or retired, here or on another node, while serving. Never ends.
+    /// Takes up the file of sealing keys when it changes, while serving; and what the database says of them, where no feed
+    /// tells. Never ends.
     pub async fn watch_keys(service: Service, keys: KeyFile) {
         let mut seen = keys.changed_at();
         let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
@@ -94,17 +95,15 @@ impl App {
         loop {
             ticks.tick().await;
             let now = keys.changed_at();
-            let done = if now == seen {
-                service.read_keys_anew().await
-            } else {
-                match keys.load() {
-                    Ok(ring) => service.set_keys(ring).await.inspect(|()| seen = now),
-                    Err(error) => {
-                        tracing::error!(%error, "the sealing keys can't be read anew; the ones in force stay");
-                        seen = now;
-                        continue;
-                    }
+            let ring = if now == seen { None } else { Some(keys.load()) };
+            seen = now;
+            let done = match ring {
+                Some(Ok(ring)) => service.set_keys(ring).await,
+                Some(Err(error)) => {
+                    tracing::error!(%error, "the file of sealing keys can't be read anew; those that were in it stay");
+                    service.read_keys_anew().await
                 }
+                None => service.read_keys_anew().await,
             };
             // Once is enough for the log; asking goes on, so that a retired key is dead as soon as the database answers.
             match done {
@@ -136,10 +135,7 @@ async fn load_keys(
     } else {
         return Err(absent(file, registered.iter().filter(|key| key.seals).map(|key| key.id)));
     };
-    let missing = match held.in_force(&registered) {
-        Ok(ring) => ring.absent().to_vec(),
-        Err(_) => registered.iter().filter(|key| key.seals).map(|key| key.id).collect(),
-    };
+    let missing = held.in_force(&registered).absent().to_vec();
     if missing.is_empty() { Ok(held) } else { Err(absent(file, missing.into_iter())) }
 }
 

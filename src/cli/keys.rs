@@ -1,5 +1,7 @@
 //! `orest keys`: the keys that seal tokens.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
@@ -8,7 +10,7 @@ use crate::config::keys::KeyFile;
 use crate::config::{Config, Layer};
 use crate::domain::time::{Clock as _, SystemClock, SystemEntropy};
 use crate::domain::token::KeyId;
-use crate::service::keys;
+use crate::service::{Service, keys};
 use crate::store::Store;
 
 /// List, rotate and retire the keys that seal tokens.
@@ -35,7 +37,7 @@ enum Action {
         #[arg(long)]
         yes: bool,
     },
-    /// Remove a key: every token that it sealed is dead, on all nodes within two seconds
+    /// Remove a key: every token that it sealed is dead, on all nodes when this returns; on SQLite within two seconds
     Retire {
         /// Its number
         id: u16,
@@ -60,12 +62,12 @@ impl Keys {
         match self.action {
             Action::List => list(&store, &file).await,
             Action::Rotate => rotate(&store, &file, &config).await,
-            Action::Use { id, yes } => put_in_use(&store, &file, id, yes).await,
+            Action::Use { id, yes } => put_in_use(store, &config, &file, id, yes).await,
             Action::Retire { id, yes } => {
                 if !yes {
                     anyhow::bail!("every token that key {id} sealed would be dead; add --yes if you mean it");
                 }
-                retire(&store, &file, id).await
+                retire(store, &config, &file, id).await
             }
         }
     }
@@ -118,22 +120,28 @@ async fn rotate(store: &Store, file: &KeyFile, config: &Config) -> anyhow::Resul
     Ok(())
 }
 
-async fn put_in_use(store: &Store, file: &KeyFile, id: u16, anyway: bool) -> anyhow::Result<()> {
+/// Waits for the nodes as any write does, but is none of them.
+async fn service(store: Store, config: &Config) -> anyhow::Result<Service> {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    Ok(Service::without_keys(store, clock, entropy, config.cluster).await?)
+}
+
+async fn put_in_use(store: Store, config: &Config, file: &KeyFile, id: u16, anyway: bool) -> anyhow::Result<()> {
     let held = file.load()?;
-    let rows = keys::list(store).await?;
+    let rows = keys::list(&store).await?;
     let row = rows.iter().find(|row| row.key.id.0 == id && row.retired_at.is_none());
     let row = row.with_context(|| format!("no key with the number {id} is in force"))?;
     if !held.keys().iter().any(|key| key.id().0 == id && key.check_value() == row.key.check) {
         anyhow::bail!("{} lacks key {id}: copy the file from the node where it was made", file.path().display());
     }
-    keys::put_in_use(store, KeyId(id), anyway).await?;
+    service(store, config).await?.put_key_in_use(KeyId(id), anyway).await?;
     println!("Key {id} seals from now on. Older tokens go on until they expire.");
     Ok(())
 }
 
-async fn retire(store: &Store, file: &KeyFile, id: u16) -> anyhow::Result<()> {
+async fn retire(store: Store, config: &Config, file: &KeyFile, id: u16) -> anyhow::Result<()> {
     let held = if file.exists() { Some(file.load()?) } else { None };
-    keys::retire(store, KeyId(id), held.as_ref(), SystemClock.now()).await?;
+    service(store, config).await?.retire_key(KeyId(id), held.as_ref()).await?;
     println!("Key {id} is retired; what it sealed opens no more.");
     if held.is_some_and(|held| held.ids().any(|own| own.0 == id)) {
         match file.remove(id) {

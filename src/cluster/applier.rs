@@ -9,12 +9,15 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use crate::domain::revocation::{Kind, Revocation};
 use crate::live::Live;
+use crate::service::keys::Keys;
 use crate::service::pairing::Current;
 use crate::store::changes::{self, Announced, Change, Position, Read};
-use crate::store::{Connection, StoreError, pairing, revocations};
+use crate::store::{Connection, StoreError, pairing, revocations, sealing_keys};
 
-/// Changes that are read at a time.
-const BATCH: i64 = 1_000;
+/// Changes that are read at a time: of a revocation each has its set of authorizations with it …
+const BATCH: i64 = 100;
+/// … and so have acts.
+const ACTS: i64 = 100;
 /// Changes whose places are remembered: many more than are on their way at a time.
 const RECENT: usize = 4_096;
 
@@ -22,6 +25,7 @@ const RECENT: usize = 4_096;
 pub struct Applier {
     live: Arc<Live>,
     pairing: Arc<Current>,
+    keys: Arc<Keys>,
     acts: broadcast::Sender<Arc<Revocation>>,
     fill: Arc<Notify>,
     state: Mutex<State>,
@@ -67,9 +71,9 @@ pub enum FollowError {
 
 impl Applier {
     /// For this memory. `fill` is woken when there are columns to be filled in.
-    pub fn new(live: Arc<Live>, pairing: Arc<Current>, fill: Arc<Notify>) -> Self {
+    pub fn new(live: Arc<Live>, pairing: Arc<Current>, keys: Arc<Keys>, fill: Arc<Notify>) -> Self {
         let (acts, foreign) = (broadcast::channel(1024).0, watch::channel(0).0);
-        Self { live, pairing, acts, fill, state: Mutex::default(), foreign, acts_applied: AtomicU64::new(0) }
+        Self { live, pairing, keys, acts, fill, state: Mutex::default(), foreign, acts_applied: AtomicU64::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,20 +110,26 @@ impl Applier {
     /// Forgets everything and begins where the feed is in this snapshot. What has been revoked but is not yet filled into the
     /// columns is applied; the rest is read when it is asked for. Gives up to where the columns are filled in.
     pub fn load(&self, connection: &mut Connection) -> Result<u64, StoreError> {
-        let mut state = self.state();
         let (sequence, filled) = revocations::feed(connection)?;
         let position = changes::position(connection)?;
-        self.live.clear();
+        let pairing = pairing::find(connection)?.map(Arc::new);
+        let registered = sealing_keys::list_in_force(connection)?;
+        let mut acts = Vec::new();
         let mut after = filled;
         while after < sequence {
-            let acts = revocations::list_after(connection, after, 100)?;
-            let Some(last) = acts.last() else { break };
+            let read = revocations::list_after(connection, after, ACTS)?;
+            let Some(last) = read.last() else { break };
             after = last.sequence;
-            for act in &acts {
-                self.live.apply(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
-            }
+            acts.extend(read);
         }
-        self.pairing.set(pairing::find(connection)?.map(Arc::new));
+        // Nobody waits for the database here: the writer's thread needs the lock, and so does whoever asks for the position.
+        let mut state = self.state();
+        self.live.clear();
+        for act in &acts {
+            self.live.apply(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
+        }
+        self.pairing.set(pairing);
+        self.keys.set_registered(registered);
         *state = State::at(position);
         Ok(filled)
     }
@@ -226,6 +236,7 @@ impl Applier {
             Change::Applications => self.live.forget_applications(),
             Change::Device(id) => self.live.forget_device(*id),
             Change::Pairing(pairing) => self.pairing.set(pairing.clone()),
+            Change::Keys(registered) => self.keys.set_registered(registered.to_vec()),
         }
     }
 }

@@ -173,12 +173,16 @@ pub struct RegisteredKey {
     pub seals: bool,
 }
 
-/// The sealing keys that are in force: new tokens are sealed with the last one, all of them open.
+/// The sealing keys that are in force: all of them open, and new tokens are sealed with the last one, unless none may seal here.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     keys: Vec<SealingKey>,
-    /// In force, but not here.
+    /// Whether the last one seals. The keys of a node that lacks the right ones only open.
+    seals: bool,
+    /// Tokens are sealed with them, but they are not here.
     absent: Vec<KeyId>,
+    /// On their way to the nodes, and not here yet.
+    coming: Vec<KeyId>,
 }
 
 /// A ring must have a key to seal with.
@@ -186,35 +190,42 @@ pub struct KeyRing {
 #[error("there is no sealing key")]
 pub struct EmptyKeyRing;
 
+/// No key that is here may seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("none of the sealing keys that are here may seal")]
+pub struct NoSealingKey;
+
 impl KeyRing {
     /// The ring of these keys; the last one seals.
     pub fn new(keys: Vec<SealingKey>) -> Result<Self, EmptyKeyRing> {
-        if keys.is_empty() { Err(EmptyKeyRing) } else { Ok(Self { keys, absent: Vec::new() }) }
+        if keys.is_empty() { Err(EmptyKeyRing) } else { Ok(Self { keys, seals: true, ..Self::none() }) }
+    }
+
+    /// The ring of one that neither seals nor opens.
+    pub const fn none() -> Self {
+        Self { keys: Vec::new(), seals: false, absent: Vec::new(), coming: Vec::new() }
     }
 
     /// Of these keys those that are in force in the database; of those that may seal, the one of the highest number does.
-    ///
-    /// # Errors
-    /// None of them may seal.
-    pub fn in_force(&self, registered: &[RegisteredKey]) -> Result<Self, EmptyKeyRing> {
+    /// It may be that none does: then what others sealed is not opened here, and nothing is sealed.
+    #[must_use]
+    pub fn in_force(&self, registered: &[RegisteredKey]) -> Self {
         let held = |known: &&RegisteredKey| {
             self.keys.iter().find(|key| key.id == known.id && key.check == known.check).cloned()
         };
-        let (mut keys, mut absent, mut sealing) = (Vec::new(), Vec::new(), None);
+        let (mut keys, mut absent, mut coming, mut sealing) = (Vec::new(), Vec::new(), Vec::new(), None);
         for known in registered {
             match held(&known) {
                 Some(key) => {
                     sealing = sealing.max(known.seals.then_some(key.id));
                     keys.push(key);
                 }
-                // While a new key is on its way to the nodes, nothing is sealed with it yet.
                 None if known.seals => absent.push(known.id),
-                None => {}
+                None => coming.push(known.id),
             }
         }
-        let sealing = sealing.ok_or(EmptyKeyRing)?;
-        keys.sort_by_key(|key| (key.id == sealing, key.id));
-        Ok(Self { keys, absent })
+        keys.sort_by_key(|key| (Some(key.id) == sealing, key.id));
+        Self { keys, seals: sealing.is_some(), absent, coming }
     }
 
     /// The keys, the sealing one last.
@@ -232,18 +243,37 @@ impl KeyRing {
         &self.absent
     }
 
+    /// Whether tokens can be sealed.
+    pub const fn can_seal(&self) -> bool {
+        self.seals
+    }
+
+    fn sealing(&self) -> Result<&SealingKey, NoSealingKey> {
+        self.keys.last().filter(|_| self.seals).ok_or(NoSealingKey)
+    }
+
     /// A hash that only a node with the sealing key can make, the same on all of them: of what is stored to be found again,
     /// and must not be guessed by who reads the database.
-    pub fn keyed_hash(&self, text: &str) -> String {
-        let key = self.keys.last().expect("a ring is never empty");
-        let mut mac = hmac(&key.hashing);
+    ///
+    /// # Errors
+    /// This node has no sealing key.
+    pub fn keyed_hash(&self, text: &str) -> Result<String, NoSealingKey> {
+        let mut mac = hmac(&self.sealing()?.hashing);
         mac.update(text.as_bytes());
-        hex(&mac.finalize().into_bytes())
+        Ok(hex(&mac.finalize().into_bytes()))
     }
 
     /// Seals what a token says.
-    pub fn seal(&self, kind: TokenKind, claims: &Claims, entropy: &dyn Entropy) -> SealedToken {
-        let key = self.keys.last().expect("a ring is never empty");
+    ///
+    /// # Errors
+    /// This node has no sealing key.
+    pub fn seal(
+        &self,
+        kind: TokenKind,
+        claims: &Claims,
+        entropy: &dyn Entropy,
+    ) -> Result<SealedToken, NoSealingKey> {
+        let key = self.sealing()?;
         let mut sealed = [0; SEALED];
         sealed[..KEY_ID].copy_from_slice(&key.id.0.to_be_bytes());
         entropy.fill(&mut sealed[KEY_ID..KEY_ID + NONCE]);
@@ -264,7 +294,7 @@ impl KeyRing {
         URL_SAFE_NO_PAD.encode_string(sealed, &mut text);
         let checksum = checksum(text.as_bytes());
         text.push_str(std::str::from_utf8(&checksum).expect("base 62 is ASCII"));
-        SealedToken(text)
+        Ok(SealedToken(text))
     }
 
     /// Opens a token. Says nothing of whether it is still good: see [`crate::service`]'s verify.
@@ -288,12 +318,11 @@ impl KeyRing {
             _ => return Err(OpenError::Malformed),
         }
         let id = KeyId(u16::from_be_bytes([sealed[0], sealed[1]]));
-        let key = self
-            .keys
-            .iter()
-            .rev()
-            .find(|key| key.id == id)
-            .ok_or_else(|| if self.absent.contains(&id) { OpenError::AbsentKey } else { OpenError::UnknownKey })?;
+        let key = self.keys.iter().rev().find(|key| key.id == id).ok_or_else(|| {
+            // Another node may seal with one that is on its way, before this one has heard that it may.
+            let elsewhere = self.absent.contains(&id) || self.coming.contains(&id);
+            if elsewhere { OpenError::AbsentKey } else { OpenError::UnknownKey }
+        })?;
         let nonce: [u8; NONCE] = sealed[KEY_ID..KEY_ID + NONCE].try_into().expect("the slice is that long");
         let tag: [u8; TAG] = sealed[SEALED - TAG..].try_into().expect("the slice is that long");
         let body = &mut sealed[KEY_ID + NONCE..SEALED - TAG];
@@ -360,7 +389,7 @@ mod tests {
     #[test]
     fn what_is_sealed_opens() {
         for kind in [TokenKind::Access, TokenKind::Refresh] {
-            let token = ring(&[1, 2]).seal(kind, &claims(), &SystemEntropy);
+            let token = ring(&[1, 2]).seal(kind, &claims(), &SystemEntropy).expect("one seals");
             assert_eq!(token.reveal().len(), LENGTH);
             assert!(token.reveal().starts_with(kind.prefix()));
             assert_eq!(ring(&[2, 3]).open(token.reveal()), Ok((kind, claims())), "an older key still opens");
@@ -392,17 +421,33 @@ mod tests {
             (&[1], &[(1, true), (2, false)], (vec![1], vec![])),
             (&[1], &[(1, true), (2, true)], (vec![1], vec![KeyId(2)])),
         ] {
-            let ring = ring(held).in_force(&known(registered)).expect("one seals");
-            assert_eq!(ids(&ring), expect, "{held:?} {registered:?}");
+            let ring = ring(held).in_force(&known(registered));
+            assert_eq!((ids(&ring), ring.can_seal()), (expect, true), "{held:?} {registered:?}");
         }
-        assert!(ring(&[2]).in_force(&known(&[(1, true), (2, false)])).is_err(), "none may seal");
-        let token = ring(&[2]).seal(TokenKind::Access, &claims(), &SystemEntropy);
-        let without = ring(&[1]).in_force(&known(&[(1, true), (2, true)])).expect("1 seals");
-        assert_eq!(without.open(token.reveal()), Err(OpenError::AbsentKey));
+        let token = ring(&[2]).seal(TokenKind::Access, &claims(), &SystemEntropy).expect("2 seals");
+        for seals in [false, true] {
+            let without = ring(&[1]).in_force(&known(&[(1, true), (2, seals)]));
+            assert_eq!(without.open(token.reveal()), Err(OpenError::AbsentKey), "it may seal elsewhere: {seals}");
+        }
         // Another key of the same number is another key.
         let other = KeyRing::new(vec![SealingKey::new(KeyId(1), &[9; 32]), SealingKey::new(KeyId(2), &[2; 32])]);
-        let other = other.expect("two").in_force(&known(&[(1, true), (2, true)])).expect("2 seals");
+        let other = other.expect("two").in_force(&known(&[(1, true), (2, true)]));
         assert_eq!(ids(&other), (vec![2], vec![KeyId(1)]));
+        // Where none may seal, what was retired opens no more than elsewhere.
+        let mine = ring(&[2]);
+        for (registered, absent) in
+            [(&[][..], vec![]), (&[(1, true)], vec![KeyId(1)]), (&[(1, true), (3, true)], vec![KeyId(1), KeyId(3)])]
+        {
+            let none = mine.in_force(&known(registered));
+            assert_eq!((ids(&none), none.can_seal()), ((vec![], absent), false), "{registered:?}");
+            assert_eq!(none.open(token.reveal()), Err(OpenError::UnknownKey), "{registered:?}");
+            assert_eq!(none.seal(TokenKind::Access, &claims(), &SystemEntropy), Err(NoSealingKey));
+            assert_eq!(none.keyed_hash("a"), Err(NoSealingKey));
+        }
+        // One that only opens is not sealed with, for want of another.
+        let only_opens = mine.in_force(&known(&[(1, true), (2, false)]));
+        assert_eq!((ids(&only_opens), only_opens.can_seal()), ((vec![2], vec![KeyId(1)]), false));
+        assert!(only_opens.open(token.reveal()).is_ok() && only_opens.keyed_hash("a").is_err());
         let checks: Vec<_> = ring(&[1, 2]).keys.iter().map(|key| key.check.clone()).collect();
         assert!(checks[0] != checks[1] && !checks.iter().any(|check| check.contains("0101010101")));
         assert_eq!(ring(&[1]).keyed_hash("a"), ring(&[1]).keyed_hash("a"));
@@ -412,7 +457,7 @@ mod tests {
     #[test]
     fn a_forged_or_damaged_token_does_not() {
         let ring = ring(&[1]);
-        let token = ring.seal(TokenKind::Access, &claims(), &SystemEntropy).reveal().to_owned();
+        let token = ring.seal(TokenKind::Access, &claims(), &SystemEntropy).expect("one seals").reveal().to_owned();
         let mend = |text: &str| {
             let sum = checksum(&text.as_bytes()[..LENGTH - CHECKSUM]);
             format!("{}{}", &text[..LENGTH - CHECKSUM], std::str::from_utf8(&sum).expect("ASCII"))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::revocation::Unconfirmed;
+use crate::domain::token::NoSealingKey;
 use crate::store::{Constraint, StoreError};
 
 /// Why it was not done. Nothing of it was, but for [`Error::Unconfirmed`], and perhaps [`Error::Undecided`].
@@ -62,6 +63,13 @@ impl Error {
     /// A value that can't be.
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { field, message: message.into() }
+    }
+}
+
+impl From<NoSealingKey> for Error {
+    fn from(_: NoSealingKey) -> Self {
+        // The log was told when the key went; other nodes may have one.
+        Self::Unavailable
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use super::Error;
 use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
-use crate::domain::token::KeyRing;
+use crate::domain::token::{KeyRing, NoSealingKey};
 use crate::limits;
 use crate::store::password_failures::{self, Count};
 use crate::store::{Connection, Store, StoreError, Tx};
@@ -34,21 +34,27 @@ pub struct Source {
 
 impl Source {
     /// Tries of this user's password from this address.
-    pub fn of_user(keys: &KeyRing, user: UserId, address: Option<IpAddr>) -> Self {
+    ///
+    /// # Errors
+    /// This node has no sealing key.
+    pub fn of_user(keys: &KeyRing, user: UserId, address: Option<IpAddr>) -> Result<Self, NoSealingKey> {
         Self::of(keys, &format!("user {}", user.0), address)
     }
 
     /// Tries of a login that nobody has, from this address.
-    pub fn of_nobody(keys: &KeyRing, login: &str, address: Option<IpAddr>) -> Self {
+    ///
+    /// # Errors
+    /// As [`Self::of_user`].
+    pub fn of_nobody(keys: &KeyRing, login: &str, address: Option<IpAddr>) -> Result<Self, NoSealingKey> {
         Self::of(keys, &format!("login {login}"), address)
     }
 
-    fn of(keys: &KeyRing, subject: &str, address: Option<IpAddr>) -> Self {
+    fn of(keys: &KeyRing, subject: &str, address: Option<IpAddr>) -> Result<Self, NoSealingKey> {
         let address = address.map(network).map_or_else(|| "nowhere".to_owned(), |address| address.to_string());
-        Self {
-            pair: keys.keyed_hash(&format!("password of {address} {subject}")),
-            address: keys.keyed_hash(&format!("password of {address}")),
-        }
+        Ok(Self {
+            pair: keys.keyed_hash(&format!("password of {address} {subject}"))?,
+            address: keys.keyed_hash(&format!("password of {address}"))?,
+        })
     }
 
     /// What has been wrong so far, on all nodes.
@@ -195,7 +201,7 @@ mod tests {
     }
 
     fn source(user: i64, address: &str) -> Source {
-        Source::of_user(&keys(), UserId(user), Some(address.parse().expect("an address")))
+        Source::of_user(&keys(), UserId(user), Some(address.parse().expect("an address"))).expect("a key")
     }
 
     #[test]
@@ -212,9 +218,9 @@ mod tests {
             assert_eq!(source(3, one).address == source(4, other).address, expect, "{one} {other}");
         }
         assert_ne!(source(3, "192.0.2.1").pair, source(4, "192.0.2.1").pair);
-        let nobody = |login: &str| Source::of_nobody(&keys(), login, None);
+        let nobody = |login: &str| Source::of_nobody(&keys(), login, None).expect("a key");
         assert_eq!(nobody("a"), nobody("a"));
         assert_ne!(nobody("a").pair, nobody("b").pair);
-        assert_ne!(nobody("3").pair, Source::of_user(&keys(), UserId(3), None).pair);
+        assert_ne!(nobody("3").pair, Source::of_user(&keys(), UserId(3), None).expect("a key").pair);
     }
 }

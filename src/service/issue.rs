@@ -217,7 +217,7 @@ impl Service {
         check_user(tx, &authorization)?;
         check_device(tx, &authorization)?;
         codes::set_used(tx.connection, row.id, now)?;
-        let tokens = self.pair(&application, authorization.id, Generation(0), &authorization.scope, now);
+        let tokens = self.pair(&application, authorization.id, Generation(0), &authorization.scope, now)?;
         authorizations::set_expires_at(tx.connection, authorization.id, end_of(&application, now))?;
         Ok(Some(tokens))
     }
@@ -274,7 +274,7 @@ impl Service {
                     authorizations::insert(tx.connection, &new, now)?
                 }
             };
-            let mut tokens = service.pair(&application, id, Generation(0), &scope, now);
+            let mut tokens = service.pair(&application, id, Generation(0), &scope, now)?;
             tokens.refresh = None;
             Ok(tokens)
         })
@@ -289,7 +289,7 @@ impl Service {
         token: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<(), Error> {
-        let Ok((_, claims)) = self.open(token)? else { return Ok(()) };
+        let Ok((_, claims)) = self.opened(token).await? else { return Ok(()) };
         let Some(view) = self.view(claims.authorization).await? else { return Ok(()) };
         if view.application != application.id {
             return Err(Error::Forbidden("the token was issued to another client".to_owned()));
@@ -307,6 +307,9 @@ impl Service {
     }
 
     /// An access and a refresh token of this generation.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: this node has no key to seal them with.
     pub(super) fn pair(
         &self,
         application: &Application,
@@ -314,19 +317,19 @@ impl Service {
         generation: Generation,
         scope: &Scope,
         now: Timestamp,
-    ) -> Tokens {
+    ) -> Result<Tokens, Error> {
         let issued_at = unix(now);
         let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         let ends = |duration| issued_at.saturating_add(seconds(duration));
         let expires_in = application.lifetimes.access_token;
         let claims = |expires_at| Claims { authorization, generation, issued_at, expires_at };
         let refresh_end = application.lifetimes.refresh_token.map_or(Claims::NEVER, ends);
-        Tokens {
-            access: self.seal(TokenKind::Access, &claims(ends(expires_in))),
+        Ok(Tokens {
+            access: self.seal(TokenKind::Access, &claims(ends(expires_in)))?,
             expires_in,
-            refresh: Some(self.seal(TokenKind::Refresh, &claims(refresh_end))),
+            refresh: Some(self.seal(TokenKind::Refresh, &claims(refresh_end))?),
             scope: scope.clone(),
-        }
+        })
     }
 
     /// Whether an authorization is revoked as of this transaction, whether its columns are filled in or not.

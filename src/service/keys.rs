@@ -5,26 +5,102 @@
 //! with the right ones before it answers anybody, and a rotation has two steps: a new key is registered and opens only; once
 //! each node has it, it seals. A token that was sealed with a key which is in force but not here is answered with
 //! [`Error::Unavailable`]: other nodes know more.
+//!
+//! What the database says of them changes by the feed, like all that nodes keep in memory ([`Change::Keys`]): when
+//! [`Service::retire_key`] has returned, no node opens what the key sealed. Tokens are opened inside
+//! [`Service::fenced`], or inside a write, for that.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{Error, Service};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Claims, EmptyKeyRing, KeyId, KeyRing, OpenError, RegisteredKey, SealingKey, TokenKind};
+use crate::domain::token::{Claims, KeyId, KeyRing, OpenError, RegisteredKey, SealingKey, TokenKind};
+use crate::store::changes::Change;
 use crate::store::sealing_keys::{self, KeyRow};
 use crate::store::{Store, StoreError, Tx, nodes};
 
 /// The keys that this node has, and which of them are in force.
-pub(super) struct Keys {
-    held: RwLock<KeyRing>,
-    in_force: RwLock<Arc<KeyRing>>,
+pub struct Keys {
+    state: RwLock<State>,
     /// What the other nodes have been told of them, under which row.
     told: Mutex<Option<(String, Vec<u16>)>>,
 }
 
+struct State {
+    /// As in the file.
+    held: KeyRing,
+    /// As in the database.
+    registered: Vec<RegisteredKey>,
+    /// What follows from both.
+    in_force: Arc<KeyRing>,
+    /// How often the database's have changed, so that what was read before a change never replaces it.
+    changes: u64,
+}
+
+impl State {
+    fn settle(&mut self) {
+        let ring = self.held.in_force(&self.registered);
+        let before = std::mem::replace(&mut self.in_force, Arc::new(ring));
+        let (can_seal, absent) = (self.in_force.can_seal(), self.in_force.absent());
+        if before.ids().eq(self.in_force.ids()) && before.absent() == absent && before.can_seal() == can_seal {
+            return;
+        }
+        if !can_seal {
+            tracing::error!(
+                ?absent,
+                "no sealing key of this node is in force: it gives out no tokens and opens none. Copy the keys' file here"
+            );
+        } else if !absent.is_empty() {
+            tracing::error!(?absent, "this node lacks sealing keys that are in use: copy the keys' file here");
+        } else {
+            let sealing = self.in_force.ids().last().map(|id| id.0);
+            tracing::info!(keys = self.in_force.ids().count(), sealing, "sealing keys put in force");
+        }
+    }
+}
+
 impl Keys {
-    pub(super) fn new(held: KeyRing, in_force: KeyRing) -> Self {
-        Self { held: RwLock::new(held), in_force: RwLock::new(Arc::new(in_force)), told: Mutex::default() }
+    /// Those that a node has, and none in force yet.
+    pub fn new(held: KeyRing) -> Self {
+        let in_force = Arc::new(held.in_force(&[]));
+        let state = State { held, registered: Vec::new(), in_force, changes: 0 };
+        Self { state: RwLock::new(state), told: Mutex::default() }
+    }
+
+    fn in_force(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).in_force)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        state.settle();
+    }
+
+    /// What the database says of them has changed to this.
+    pub fn set_registered(&self, registered: Vec<RegisteredKey>) {
+        self.change(|state| {
+            state.changes += 1;
+            state.registered = registered;
+        });
+    }
+
+    /// How often that has happened; to be taken before the database is asked.
+    fn changes(&self) -> u64 {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).changes
+    }
+
+    /// Keeps what was read since, unless it has changed meanwhile.
+    fn refresh(&self, changes: u64, registered: Vec<RegisteredKey>) {
+        self.change(|state| {
+            if state.changes == changes {
+                state.registered = registered;
+            }
+        });
+    }
+
+    fn set_held(&self, held: KeyRing) {
+        self.change(|state| state.held = held);
     }
 }
 
@@ -43,11 +119,12 @@ pub async fn agree(store: &Store, held: &KeyRing, now: Timestamp) -> Result<KeyR
         let held = held.clone();
         rows = store.write(move |tx| register_first(tx, &held, now)).await?;
     }
-    held.in_force(&live(&rows)).map_err(|EmptyKeyRing| {
-        Error::Conflict(
-            "this node has none of the sealing keys with which tokens of this database are sealed".to_owned(),
-        )
-    })
+    let ring = held.in_force(&live(&rows));
+    if ring.can_seal() {
+        return Ok(ring);
+    }
+    let text = "this node has none of the sealing keys with which tokens of this database are sealed";
+    Err(Error::Conflict(text.to_owned()))
 }
 
 fn live(rows: &[KeyRow]) -> Vec<RegisteredKey> {
@@ -67,7 +144,14 @@ fn register_first(tx: &mut Tx<'_>, held: &KeyRing, now: Timestamp) -> Result<Vec
         let key = RegisteredKey { id: key.id(), check, seals: Some(key.id()) == last };
         sealing_keys::insert(tx.connection, &key, now)?;
     }
+    announce(tx)?;
     sealing_keys::list(tx.connection)
+}
+
+/// Tells all nodes what is so as of this transaction.
+fn announce(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let registered = sealing_keys::list_in_force(tx.connection)?;
+    tx.announce(Change::Keys(registered.into()))
 }
 
 /// Registers a new key. Until it `seals` it opens only: nothing is sealed with it before each node has it.
@@ -81,53 +165,8 @@ pub async fn register(store: &Store, key: &SealingKey, seals: bool, now: Timesta
             if sealing_keys::list(tx.connection)?.iter().any(|row| row.key.id == key.id) {
                 return Err(Error::Conflict(format!("a key with the number {} was made before", key.id.0)));
             }
-            Ok(sealing_keys::insert(tx.connection, &key, now)?)
-        })
-        .await
-}
-
-/// Lets a registered key seal, from now on and on all nodes.
-///
-/// # Errors
-/// [`Error::Conflict`]: there is none of this number in force, or, unless `anyway`, a node lacks it.
-pub async fn put_in_use(store: &Store, id: KeyId, anyway: bool) -> Result<(), Error> {
-    store
-        .write(move |tx| {
-            find_live(&sealing_keys::list(tx.connection)?, id)?;
-            let mut lack = nodes::list_notes(tx.connection)?;
-            lack.retain(|node| !node.keys.contains(&id.0));
-            if !anyway && !lack.is_empty() {
-                let names = lack.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
-                return Err(Error::Conflict(format!(
-                    "these nodes lack key {}: {names}. Copy the file to them; a running node takes it up within two seconds. \
-                     Of one that runs no more, add --yes",
-                    id.0
-                )));
-            }
-            Ok(sealing_keys::set_seals(tx.connection, id)?)
-        })
-        .await
-}
-
-/// Takes a key out of force: what it sealed opens no more, on no node.
-///
-/// # Errors
-/// [`Error::Conflict`]: there is none of this number in force, or it is the one that seals.
-pub async fn retire(store: &Store, id: KeyId, held: Option<&KeyRing>, now: Timestamp) -> Result<(), Error> {
-    let held = held.cloned();
-    store
-        .write(move |tx| {
-            let rows = sealing_keys::list(tx.connection)?;
-            let row = find_live(&rows, id)?;
-            let here = held
-                .as_ref()
-                .is_some_and(|held| held.keys().iter().any(|key| key.id() == id && key.check_value() == row.key.check));
-            let sealing = live(&rows).iter().filter(|key| key.seals).map(|key| key.id).max();
-            // A key that is lost seals nothing any more, whatever the database says.
-            if here && sealing == Some(id) {
-                return Err(Error::Conflict(format!("key {} seals: rotate first", id.0)));
-            }
-            Ok(sealing_keys::retire(tx.connection, id, now)?)
+            sealing_keys::insert(tx.connection, &key, now)?;
+            Ok(announce(tx)?)
         })
         .await
 }
@@ -140,39 +179,90 @@ fn find_live(rows: &[KeyRow], id: KeyId) -> Result<&KeyRow, Error> {
 impl Service {
     /// The sealing keys that are in force and here.
     pub fn keys(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.keys.in_force.read().unwrap_or_else(PoisonError::into_inner))
+        self.keys.in_force()
     }
 
-    /// Opens a token with the keys that are in force, without taking hold of them.
+    /// Opens a token with the keys that are in force, without taking hold of them. Under a lease, or where the database has
+    /// confirmed it: see [`Self::opened`].
     ///
     /// # Errors
     /// [`Error::Unavailable`]: it was sealed with a key that other nodes have and this one lacks.
     pub(super) fn open(&self, token: &str) -> Result<Result<(TokenKind, Claims), OpenError>, Error> {
-        match self.keys.in_force.read().unwrap_or_else(PoisonError::into_inner).open(token) {
+        match self.keys.state.read().unwrap_or_else(PoisonError::into_inner).in_force.open(token) {
             Err(OpenError::AbsentKey) => Err(Error::Unavailable),
             opened => Ok(opened),
         }
     }
 
-    /// Gives this node other keys: its file has changed. Those of them are put in force that the database knows.
-    ///
-    /// # Errors
-    /// As [`agree`]; the ones in force stay.
-    pub async fn set_keys(&self, held: KeyRing) -> Result<(), Error> {
-        let in_force = agree(&self.store, &held, self.now()).await?;
-        *self.keys.held.write().unwrap_or_else(PoisonError::into_inner) = held;
-        self.put_in_force(in_force);
-        self.tell_keys().await
+    /// The same, where nothing is known yet of a lease.
+    pub(super) async fn opened(&self, token: &str) -> Result<Result<(TokenKind, Claims), OpenError>, Error> {
+        self.fenced(|| std::future::ready(self.open(token))).await
     }
 
-    /// Looks whether the keys that are in force have changed: a key was rotated or retired, on whatever node.
+    /// Lets a registered key seal. When this returns, every node seals with it, but those that are told of in the error.
     ///
     /// # Errors
-    /// As [`agree`]; the ones in force stay.
+    /// [`Error::Conflict`]: there is none of this number in force, or, unless `anyway`, a node lacks it.
+    pub async fn put_key_in_use(&self, id: KeyId, anyway: bool) -> Result<(), Error> {
+        self.write(move |tx| {
+            find_live(&sealing_keys::list(tx.connection)?, id)?;
+            let mut lack = nodes::list_notes(tx.connection)?;
+            lack.retain(|node| !node.keys.contains(&id.0));
+            if !anyway && !lack.is_empty() {
+                let names = lack.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(Error::Conflict(format!(
+                    "these nodes lack key {}: {names}. Copy the file to them; a running node takes it up within two seconds. \
+                     Of one that runs no more, add --yes",
+                    id.0
+                )));
+            }
+            sealing_keys::set_seals(tx.connection, id)?;
+            Ok(announce(tx)?)
+        })
+        .await
+    }
+
+    /// Takes a key out of force. When this returns, what it sealed opens no more, on no node. `held` are the keys of the file
+    /// here, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`]: there is none of this number in force, or it is the one that seals.
+    pub async fn retire_key(&self, id: KeyId, held: Option<&KeyRing>) -> Result<(), Error> {
+        let (held, now) = (held.cloned(), self.now());
+        self.write(move |tx| {
+            let rows = sealing_keys::list(tx.connection)?;
+            let row = find_live(&rows, id)?;
+            let here = held
+                .as_ref()
+                .is_some_and(|held| held.keys().iter().any(|key| key.id() == id && key.check_value() == row.key.check));
+            let sealing = live(&rows).iter().filter(|key| key.seals).map(|key| key.id).max();
+            // A key that is lost seals nothing any more, whatever the database says.
+            if here && sealing == Some(id) {
+                return Err(Error::Conflict(format!("key {} seals: rotate first", id.0)));
+            }
+            sealing_keys::retire(tx.connection, id, now)?;
+            Ok(announce(tx)?)
+        })
+        .await
+    }
+
+    /// Gives this node other keys: its file has changed. Those of them are in force that the database knows.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: the other nodes could not be told.
+    pub async fn set_keys(&self, held: KeyRing) -> Result<(), Error> {
+        self.keys.set_held(held);
+        self.read_keys_anew().await
+    }
+
+    /// Looks which keys the database has in force: where it is a file, other processes' changes of it come by no feed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; the ones known stay in force.
     pub async fn read_keys_anew(&self) -> Result<(), Error> {
-        let held = self.keys.held.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let in_force = agree(&self.store, &held, self.now()).await?;
-        self.put_in_force(in_force);
+        let changes = self.keys.changes();
+        let registered = self.store.read(sealing_keys::list_in_force).await?;
+        self.keys.refresh(changes, registered);
         self.tell_keys().await
     }
 
@@ -189,21 +279,35 @@ impl Service {
         }
         Ok(())
     }
+}
 
-    fn put_in_force(&self, ring: KeyRing) {
-        let before = self.keys();
-        if before.ids().eq(ring.ids()) && before.absent() == ring.absent() {
-            return;
-        }
-        if ring.absent().is_empty() {
-            tracing::info!(
-                keys = ring.ids().count(),
-                sealing = ring.ids().last().map(|id| id.0),
-                "sealing keys put in force"
-            );
-        } else {
-            tracing::error!(absent = ?ring.absent(), "this node lacks sealing keys that are in use: copy the keys' file here");
-        }
-        *self.keys.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: u16) -> SealingKey {
+        SealingKey::new(KeyId(id), &[7; 32])
+    }
+
+    fn registered(ids: &[u16]) -> Vec<RegisteredKey> {
+        let row = |id: &u16| RegisteredKey { id: KeyId(*id), check: key(*id).check_value().to_owned(), seals: true };
+        ids.iter().map(row).collect()
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_does_not_put_a_retired_key_back_in_force() {
+        let keys = Keys::new(KeyRing::new(vec![key(1), key(2)]).expect("two"));
+        assert!(!keys.in_force().can_seal(), "nothing is in force before the database has been asked");
+        keys.refresh(keys.changes(), registered(&[1, 2]));
+        assert_eq!(keys.in_force().ids().count(), 2);
+        let before = keys.changes();
+        keys.set_registered(registered(&[2]));
+        keys.refresh(before, registered(&[1, 2]));
+        assert_eq!(keys.in_force().ids().collect::<Vec<_>>(), [KeyId(2)]);
+        keys.refresh(keys.changes(), registered(&[]));
+        assert!(keys.in_force().ids().next().is_none() && !keys.in_force().can_seal());
+        keys.set_held(KeyRing::new(vec![key(3)]).expect("one"));
+        keys.set_registered(registered(&[3]));
+        assert!(keys.in_force().can_seal());
     }
 }

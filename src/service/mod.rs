@@ -106,11 +106,33 @@ impl Service {
         entropy: SharedEntropy,
         settings: Settings,
     ) -> Result<Self, Error> {
-        let in_force = keys::agree(&store, &keys, clock.now()).await?;
+        keys::agree(&store, &keys, clock.now()).await?;
+        Self::over(store, keys, clock, entropy, settings).await
+    }
+
+    /// A service that neither seals nor opens tokens, for commands that change what the nodes keep in memory: its writes wait
+    /// for them.
+    pub async fn without_keys(
+        store: Store,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        Self::over(store, KeyRing::none(), clock, entropy, settings).await
+    }
+
+    async fn over(
+        store: Store,
+        keys: KeyRing,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let keys = Arc::new(keys::Keys::new(keys));
         let live = Arc::new(Live::new());
         let pairing = Arc::<pairing::Current>::default();
         let fill = Arc::<tokio::sync::Notify>::default();
-        let applier = Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&fill)));
+        let applier = Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&keys), Arc::clone(&fill)));
         let loading = Arc::clone(&applier);
         let filled = store.read(move |connection| loading.load(connection)).await?;
         let cluster = match store.postgres() {
@@ -128,7 +150,7 @@ impl Service {
             passwords: Arc::new(passwords::Passwords::new(entropy.as_ref())),
             failures: Arc::default(),
             instance: Arc::default(),
-            keys: Arc::new(keys::Keys::new(keys, in_force)),
+            keys,
             filled: watch::channel(filled).0,
             loading: Arc::default(),
             fill,
@@ -236,8 +258,8 @@ impl Service {
         self.applier.subscribe()
     }
 
-    fn seal(&self, kind: TokenKind, claims: &Claims) -> SealedToken {
-        self.keys().seal(kind, claims, self.entropy.as_ref())
+    fn seal(&self, kind: TokenKind, claims: &Claims) -> Result<SealedToken, Error> {
+        Ok(self.keys().seal(kind, claims, self.entropy.as_ref())?)
     }
 
     fn unix_now(&self) -> i64 {

@@ -12,7 +12,7 @@ use crate::domain::application::Application;
 use crate::domain::revocation::Channel;
 use crate::domain::scope::Scope;
 use crate::domain::time::unix;
-use crate::domain::token::{Claims, Generation, TokenKind};
+use crate::domain::token::{Claims, Generation, OpenError, TokenKind};
 use crate::limits;
 use crate::store::{Tx, authorizations};
 
@@ -27,15 +27,15 @@ impl Service {
         scope: Option<Scope>,
         address: Option<std::net::IpAddr>,
     ) -> Result<Tokens, GrantError> {
-        let Ok((TokenKind::Refresh, claims)) = self.open(token)? else {
-            return Err(GrantError::InvalidGrant("this is no refresh token of ours"));
-        };
-        if claims.is_expired(self.unix_now()) {
-            return Err(GrantError::InvalidGrant("the refresh token has expired"));
-        }
+        let claims = current_claims(self.opened(token).await?, self.unix_now())?;
         let application = Arc::clone(application);
-        let service = self.clone();
-        let outcome = self.write(move |tx| service.refresh_in(tx, &application, &claims, scope, address)).await?;
+        let (service, token) = (self.clone(), token.to_owned());
+        let outcome = self.write(move |tx| {
+            // Its key may have been retired by a commit that is before this one.
+            current_claims(service.open(&token)?, service.unix_now())?;
+            service.refresh_in(tx, &application, &claims, scope, address)
+        });
+        let outcome = outcome.await?;
         outcome.ok_or(GrantError::InvalidGrant("the refresh token was exchanged already; the authorization is revoked"))
     }
 
@@ -88,6 +88,17 @@ impl Service {
         } else {
             authorization.generation
         };
-        Ok(Some(self.pair(&application, authorization.id, generation, &authorization.scope, now)))
+        Ok(Some(self.pair(&application, authorization.id, generation, &authorization.scope, now)?))
     }
+}
+
+/// What a refresh token says that has not ended.
+fn current_claims(opened: Result<(TokenKind, Claims), OpenError>, now: i64) -> Result<Claims, GrantError> {
+    let Ok((TokenKind::Refresh, claims)) = opened else {
+        return Err(GrantError::InvalidGrant("this is no refresh token of ours"));
+    };
+    if claims.is_expired(now) {
+        return Err(GrantError::InvalidGrant("the refresh token has expired"));
+    }
+    Ok(claims)
 }

@@ -101,11 +101,11 @@ impl Service {
         let found = self.store.read(move |connection| {
             let found = users::find_by_login(connection, &wanted)?;
             let source = match &found {
-                Some((user, _)) => Source::of_user(&keys, user.id, address),
-                None => Source::of_nobody(&keys, &wanted, address),
+                Some((user, _)) => Source::of_user(&keys, user.id, address)?,
+                None => Source::of_nobody(&keys, &wanted, address)?,
             };
             let counts = source.counts(connection)?;
-            Ok::<_, StoreError>((found, source, counts))
+            Ok::<_, Error>((found, source, counts))
         });
         let (found, source, counts) = found.await?;
         // Who may not sign in has no password that is right.
@@ -180,7 +180,7 @@ impl Service {
             return Ok(Some(user));
         }
         let user = self.user(id).await?.filter(|user| user.may_act());
-        let source = Source::of_user(&self.keys(), id, address);
+        let source = Source::of_user(&self.keys(), id, address)?;
         let own = source.clone();
         let found = self.store.read(move |connection| {
             Ok::<_, StoreError>((users::find_password(connection, id)?, own.counts(connection)?))

@@ -15,9 +15,11 @@ use super::error::StoreError;
 use super::nodes::Member;
 use super::pairing::{self, Pairing};
 use super::revocations;
+use super::sealing_keys;
 use super::schema::{orest_change as change, orest_feed as feed};
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::revocation::Revocation;
+use crate::domain::token::RegisteredKey;
 
 /// Where nodes are told of changes: the payload is the last sequence number.
 pub const CHANNEL: &str = "orest_change";
@@ -37,6 +39,8 @@ pub enum Change {
     Device(DeviceId),
     /// The pairing with an Odoo is this one now, or none.
     Pairing(Option<Arc<Pairing>>),
+    /// These sealing keys are in force now.
+    Keys(Arc<[RegisteredKey]>),
 }
 
 impl Change {
@@ -58,6 +62,7 @@ impl Change {
             Self::Applications => "applications",
             Self::Device(_) => "device",
             Self::Pairing(_) => "pairing",
+            Self::Keys(_) => "keys",
         }
     }
 
@@ -65,7 +70,7 @@ impl Change {
         match self {
             Self::User(id) => Some(id.0),
             Self::Device(id) => Some(id.0),
-            Self::Revocation(_) | Self::Users | Self::Applications | Self::Pairing(_) => None,
+            Self::Revocation(_) | Self::Users | Self::Applications | Self::Pairing(_) | Self::Keys(_) => None,
         }
     }
 }
@@ -230,6 +235,7 @@ pub fn list_after(connection: &mut Connection, sequence: u64, limit: i64) -> Res
             "device" => Change::Device(DeviceId(subject()?)),
             // As it is by now: a later change of it is in the feed too.
             "pairing" => Change::Pairing(pairing::find(connection)?.map(Arc::new)),
+            "keys" => Change::Keys(sealing_keys::list_in_force(connection)?.into()),
             _ => return Err(corrupt(&row, "kind")),
         };
         let sequence = number(row.sequence, "sequence")?;

@@ -45,6 +45,12 @@ pub fn list(connection: &mut Connection) -> Result<Vec<KeyRow>, StoreError> {
         .collect()
 }
 
+/// Those that are in force, by number.
+pub fn list_in_force(connection: &mut Connection) -> Result<Vec<RegisteredKey>, StoreError> {
+    let rows = list(connection)?.into_iter();
+    Ok(rows.filter(|row| row.retired_at.is_none()).map(|row| row.key).collect())
+}
+
 /// Adds a key.
 pub fn insert(connection: &mut Connection, key: &RegisteredKey, at: Timestamp) -> Result<(), StoreError> {
     diesel::insert_into(sealing_key::table)

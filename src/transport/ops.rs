@@ -30,7 +30,7 @@ async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let loading = service.loading();
     let why = if service.check_ready().await.is_err() {
         Some("the database can't be reached".to_owned())
-    } else if !service.keys().absent().is_empty() {
+    } else if !service.keys().absent().is_empty() || !service.keys().can_seal() {
         // Of a token that other nodes have sealed with a key that this one lacks it knows nothing.
         Some("a sealing key is missing that tokens were sealed with".to_owned())
     } else {

@@ -19,7 +19,7 @@ fn token(test: &TestService, kind: TokenKind, authorization: i64) -> String {
     let now = unix(test.clock.now());
     let id = AuthorizationId(authorization);
     let claims = Claims { authorization: id, generation: Generation(0), issued_at: now, expires_at: now + 60 };
-    test.service.keys().seal(kind, &claims, &SeededEntropy::new(1)).reveal().to_owned()
+    test.service.keys().seal(kind, &claims, &SeededEntropy::new(1)).unwrap().reveal().to_owned()
 }
 
 /// The answer to a check that nothing is read for.

@@ -8,6 +8,7 @@ use orest::domain::time::{Clock as _, SystemEntropy};
 use orest::domain::token::{KeyId, KeyRing, SealingKey};
 use orest::limits;
 use orest::orm::call::{Caller, Orm};
+use orest::service::issue::GrantError;
 use orest::service::verify::Refusal;
 use orest::service::{Error, keys};
 use serde_json::{Value, json};
@@ -176,7 +177,7 @@ async fn a_key_seals_once_each_node_has_it() {
     assert!(two.service.keys().absent().is_empty());
 
     // Used too early, by somebody who forgot a node: that one does not know, and does not claim to.
-    keys::put_in_use(&one.store, KeyId(2), false).await.unwrap();
+    one.service.put_key_in_use(KeyId(2), false).await.unwrap();
     for node in [&one, &two] {
         node.service.read_keys_anew().await.unwrap();
     }
@@ -187,7 +188,7 @@ async fn a_key_seals_once_each_node_has_it() {
     assert!(matches!(two.service.verify(second.access.reveal()).await, Err(Error::Unavailable)));
     let refresh = second.refresh.as_ref().unwrap().reveal();
     let refused = two.service.refresh(&two.applications[1], refresh, None, None).await;
-    assert!(matches!(refused, Err(orest::service::issue::GrantError::Service(Error::Unavailable))), "{refused:?}");
+    assert!(matches!(refused, Err(GrantError::Service(Error::Unavailable))), "{refused:?}");
     let refused = two.service.revoke_token(&two.applications[1], refresh, None).await;
     assert!(matches!(refused, Err(Error::Unavailable)), "{refused:?}");
     let server = TestServer::over(two.restart().await);
@@ -205,15 +206,49 @@ async fn a_key_seals_once_each_node_has_it() {
 
     // Retired at one node, dead on both, though both files still have it.
     let held = ring(&[(1, 7), (2, 8)]);
-    let refused = keys::retire(&one.store, KeyId(2), Some(&held), now).await;
+    let refused = one.service.retire_key(KeyId(2), Some(&held)).await;
     assert!(matches!(refused, Err(Error::Conflict(_))), "it seals: {refused:?}");
-    keys::retire(&one.store, KeyId(1), Some(&held), now).await.unwrap();
+    one.service.retire_key(KeyId(1), Some(&held)).await.unwrap();
     for node in [&one, &two] {
         node.service.read_keys_anew().await.unwrap();
         let verdict = node.service.verify(first.access.reveal()).await.unwrap();
         assert!(matches!(verdict, Err(Refusal::NotOurs(_))), "{:?}", verdict.err());
         assert!(node.service.verify(second.access.reveal()).await.unwrap().is_ok());
     }
+}
+
+/// The key got into wrong hands and is retired, and a running node has no other: it must not go on with it.
+#[tokio::test]
+async fn a_node_whose_only_key_is_retired_neither_opens_nor_seals() {
+    let one = TestService::new().await;
+    let server = TestServer::over(one.restart().await);
+    let two = &server.test;
+    let now = one.clock.now();
+    let tokens = one.authorize("bob", 1, None, true).await.unwrap();
+    let (access, refresh) = (tokens.access.reveal(), tokens.refresh.as_ref().unwrap().reveal());
+    assert!(two.service.verify(access).await.unwrap().is_ok());
+
+    keys::register(&one.store, &key(2, 8), true, now).await.unwrap();
+    one.service.set_keys(ring(&[(1, 7), (2, 8)])).await.unwrap();
+    one.service.retire_key(KeyId(1), Some(&ring(&[(1, 7), (2, 8)]))).await.unwrap();
+    two.service.read_keys_anew().await.unwrap();
+
+    assert!((two.service.keys().absent(), two.service.keys().can_seal()) == (&[KeyId(2)], false));
+    let verdict = two.service.verify(access).await.unwrap();
+    assert!(matches!(verdict, Err(Refusal::NotOurs(_))), "{:?}", verdict.err());
+    assert!(two.service.verify_in_memory(access).is_none_or(|verdict| verdict.is_err()));
+    let refused = two.service.refresh(&two.applications[1], refresh, None, None).await;
+    assert!(matches!(refused, Err(GrantError::InvalidGrant(_))), "{refused:?}");
+    let sealed = two.service.client_credentials(&two.applications[1], None).await;
+    assert!(matches!(sealed, Err(GrantError::Service(Error::Unavailable))), "{sealed:?}");
+    let password = two.service.user_by_password("bob", "bob", None).await;
+    assert!(matches!(password, Err(Error::Unavailable)), "{password:?}");
+    assert_eq!(server.send("GET", "/ready", &[], "").await.status, 503);
+
+    two.service.set_keys(ring(&[(1, 7), (2, 8)])).await.unwrap();
+    assert_eq!(server.send("GET", "/ready", &[], "").await.status, 200);
+    assert!(two.service.verify(access).await.unwrap().is_err(), "it stays retired");
+    assert!(two.service.client_credentials(&two.applications[1], None).await.is_ok());
 }
 
 #[tokio::test]

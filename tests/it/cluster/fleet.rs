@@ -203,7 +203,7 @@ impl Fleet {
                 issued_at: now,
                 expires_at: now + 86_400,
             };
-            let token = keys.seal(TokenKind::Access, &claims, &SystemEntropy);
+            let token = keys.seal(TokenKind::Access, &claims, &SystemEntropy).unwrap();
             Token { authorization, form: format!("token={}", token.reveal()) }
         };
         self.tokens = Arc::new(ids.lines().map(token).collect());

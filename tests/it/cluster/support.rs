@@ -109,6 +109,14 @@ impl Cluster {
         open(self.database.url.clone(), settings).await
     }
 
+    /// The same, of one that has no sealing keys.
+    pub async fn open_without_keys(&self) -> Service {
+        let url = self.database.url.clone();
+        let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.unwrap().unwrap();
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        Service::without_keys(store, clock, entropy, Settings::with_lease(LEASE)).await.unwrap()
+    }
+
     /// Runs statements that no node knows of.
     pub async fn execute(&self, sql: &'static str) {
         let url = self.database.url.clone();
