@@ -77,6 +77,8 @@ pub const LIVE_BLOCK: usize = 1 << 16;
 pub const LIVE_USERS_MAX: usize = 100_000;
 /// Applications, and as many model schemes, that are kept in memory.
 pub const LIVE_APPLICATIONS_MAX: usize = 10_000;
+/// How far the clocks of several nodes may be apart where one judges by another's.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Rows that are read at a time when the live state is loaded …
 pub const LOAD_BATCH: i64 = 5_000;
 /// … and connections that do so; the others of [`READERS`] answer meanwhile.

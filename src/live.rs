@@ -15,6 +15,7 @@ use roaring::RoaringBitmap;
 
 use crate::domain::application::Application;
 use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
+use crate::domain::time::unix;
 use crate::domain::token::Generation;
 use crate::limits;
 use crate::store::applications::ModelScheme;
@@ -44,6 +45,8 @@ struct Slot {
     user: AtomicU32,
     device: AtomicU32,
     scope: AtomicU32,
+    /// Seconds since 1970, when it was made.
+    created: AtomicU32,
     /// Seconds since 1970, when one of its tokens was accepted last, as far as noted.
     last_used: AtomicU32,
 }
@@ -88,6 +91,8 @@ pub struct View {
     pub device: Option<DeviceId>,
     /// What was granted: see [`Live::scope`].
     pub scope: ScopeId,
+    /// When, in seconds since 1970.
+    pub created_at: i64,
 }
 
 /// The place of a scope text among those that occur.
@@ -273,6 +278,7 @@ impl Live {
                 user: optional(&slot.user).map(UserId),
                 device: optional(&slot.device).map(DeviceId),
                 scope: ScopeId(slot.scope.load(Ordering::Relaxed)),
+                created_at: i64::from(slot.created.load(Ordering::Relaxed)),
             };
             // A `clear` and another fill may have come in between. Who has read a word of the new row finds here, at the
             // latest, that the state is another one.
@@ -329,6 +335,7 @@ impl Live {
         slot.user.store(small(row.user_id), Ordering::Relaxed);
         slot.device.store(small(row.device_id), Ordering::Relaxed);
         slot.scope.store(scope.0, Ordering::Relaxed);
+        slot.created.store(u32::try_from(unix(row.create_date).max(0)).unwrap_or(u32::MAX), Ordering::Relaxed);
         let mut flags = state.flags | PRESENT;
         if flags & MARKED == 0 && row.revocation_id.is_some() {
             flags |= REVOKED;
@@ -563,6 +570,7 @@ mod tests {
             scope: "read".to_owned(),
             generation: 5,
             revocation_id: revoked.then_some(1),
+            create_date: crate::domain::time::from_unix(1_800_000_000),
         }
     }
 

@@ -74,6 +74,8 @@ pub struct Authorization {
     pub last_refreshed_at: Option<Timestamp>,
     /// When its last token ends; `None`: never.
     pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 /// A new authorization, before it has a row.

@@ -20,6 +20,7 @@ use sha2::Sha256;
 
 use super::ids::AuthorizationId;
 use super::time::Entropy;
+use crate::limits;
 
 const KEY_ID: usize = 2;
 const NONCE: usize = 12;
@@ -75,6 +76,13 @@ impl Claims {
     /// Whether its time is over.
     pub const fn is_expired(&self, now: i64) -> bool {
         now >= self.expires_at
+    }
+
+    /// Whether it was made before its authorization was. Then it belongs to another one: a database that has lost its last
+    /// commits, as after a failover or out of a backup, gives their ids again.
+    pub fn is_older_than(&self, created_at: i64) -> bool {
+        let skew = i64::try_from(limits::CLOCK_SKEW.as_secs()).unwrap_or(0);
+        self.issued_at.saturating_add(skew) < created_at
     }
 }
 
@@ -267,12 +275,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// This node has no sealing key.
-    pub fn seal(
-        &self,
-        kind: TokenKind,
-        claims: &Claims,
-        entropy: &dyn Entropy,
-    ) -> Result<SealedToken, NoSealingKey> {
+    pub fn seal(&self, kind: TokenKind, claims: &Claims, entropy: &dyn Entropy) -> Result<SealedToken, NoSealingKey> {
         let key = self.sealing()?;
         let mut sealed = [0; SEALED];
         sealed[..KEY_ID].copy_from_slice(&key.id.0.to_be_bytes());

@@ -51,7 +51,7 @@ impl Service {
         const WRONG: GrantError = GrantError::InvalidGrant("the refresh token is wrong, revoked or not yours");
         let now = self.now();
         let authorization = authorizations::find(tx.connection, claims.authorization)?.ok_or(WRONG)?;
-        if authorization.application != application.id {
+        if authorization.application != application.id || claims.is_older_than(unix(authorization.created_at)) {
             return Err(WRONG);
         }
         let shown = claims.generation;

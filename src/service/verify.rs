@@ -53,6 +53,9 @@ pub enum Refusal {
     /// A refresh token that was exchanged already.
     #[error("the refresh token was exchanged already")]
     Superseded,
+    /// It is older than what it names: see [`Claims::is_older_than`].
+    #[error("the authorization is of another history of the database")]
+    OfAnotherHistory,
     /// Its application is archived or gone.
     #[error("the application is archived")]
     Application,
@@ -192,6 +195,9 @@ impl Service {
     ) -> Verdict {
         if view.revoked {
             return Err(Refusal::Revoked);
+        }
+        if claims.is_older_than(view.created_at) {
+            return Err(Refusal::OfAnotherHistory);
         }
         if kind == TokenKind::Refresh && view.generation != claims.generation {
             return Err(Refusal::Superseded);

@@ -25,6 +25,7 @@ struct Row {
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
     revocation_id: Option<i64>,
+    create_date: Timestamp,
 }
 
 impl TryFrom<Row> for Authorization {
@@ -49,6 +50,7 @@ impl TryFrom<Row> for Authorization {
             generation,
             last_refreshed_at: row.last_refreshed_at,
             expires_at: row.expires_at,
+            created_at: row.create_date,
         })
     }
 }
@@ -71,6 +73,8 @@ pub struct SlotRow {
     pub generation: i64,
     /// By which act it was taken back, as far as that is filled in.
     pub revocation_id: Option<i64>,
+    /// When it was made.
+    pub create_date: Timestamp,
 }
 
 /// The authorization of this row.

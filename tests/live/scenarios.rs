@@ -24,6 +24,7 @@ fn row(of: i64, revoked: bool, generation: i64) -> SlotRow {
         scope: "read".to_owned(),
         generation,
         revocation_id: revoked.then_some(1),
+        create_date: from_unix(of),
     }
 }
 
@@ -42,8 +43,8 @@ fn look(live: &Live) -> Option<(bool, u32)> {
     live.look_up(ID).map(|view| {
         let of = view.application.0;
         assert_eq!(
-            (view.user, view.device),
-            (Some(UserId(of)), Some(DeviceId(of))),
+            (view.user, view.device, view.created_at),
+            (Some(UserId(of)), Some(DeviceId(of)), of),
             "half of one row, half of another"
         );
         assert_eq!(&*live.scope(view.scope), "read");
