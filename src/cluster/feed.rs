@@ -5,11 +5,14 @@
 //! as dead and a new one is opened. Who asks for a confirmation is answered by a round that began after he asked; all who
 //! asked by then share it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::applier::FollowError;
@@ -17,13 +20,15 @@ use super::node::{Confirm, Description, Node};
 use crate::domain::secret::Secret;
 use crate::limits;
 use crate::store::changes::Position;
-use crate::store::link::{Heard, Link};
+use crate::store::link::{Heard, Link, Renewal};
 use crate::store::nodes::{self, Member};
 use crate::store::{Reader, StoreError};
 
 /// Pauses between attempts to open a line.
 const RETRY_MIN: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_millis(1_000);
+/// How long loading everything anew may take.
+const LOAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a round is for.
 #[derive(Default)]
@@ -36,29 +41,21 @@ struct Due {
     waiting: Vec<Confirm>,
 }
 
-/// Follows the others until the node is gone.
-pub(super) async fn run(node: Arc<Node>, mut confirms: mpsc::UnboundedReceiver<Confirm>) {
-    let mut pause = RETRY_MIN;
-    loop {
-        let began = Instant::now();
-        let ended = match Link::open(&node.url, node.patience()).await {
-            Err(error) => Err(error),
-            Ok((link, heard)) => {
-                let mut line = Line { node: &node, link, heard, reader: node.store.reader() };
-                line.follow(&mut confirms).await
-            }
-        };
-        let Err(error) = ended else { return };
-        // One that was good for a while is followed by another one at once.
-        pause = if began.elapsed() > RETRY_MAX { RETRY_MIN } else { (pause * 2).min(RETRY_MAX) };
-        tracing::warn!(%error, "no line to the database; opening another one");
-        let until = Instant::now() + pause;
-        // Whoever asks in the meantime is told at once: it would not help him to wait.
-        while let Ok(asked) = timeout_at(until, confirms.recv()).await {
-            let Some(asked) = asked else { return };
-            let _ = asked.send(Err(StoreError::Unavailable("there is no line to the database".to_owned())));
-        }
-    }
+/// Adds this process to the nodes; gives its row's id.
+type Joining = JoinHandle<Result<String, StoreError>>;
+
+/// The task, from line to line.
+pub(super) struct Feed {
+    node: Arc<Node>,
+    confirms: mpsc::UnboundedReceiver<Confirm>,
+    /// By it the feed is read: nobody else's slow query stands in its way, and of its own there is one at a time.
+    reader: Reader,
+    /// Under way beside everything else: the database may be one that answers, and lets nobody write.
+    joining: Option<Joining>,
+    /// Whether the database refused what was written last.
+    refused: bool,
+    /// Whether notifications have been heard on a line.
+    hears: bool,
 }
 
 impl Node {
@@ -68,18 +65,136 @@ impl Node {
     }
 }
 
+impl Feed {
+    pub(super) fn new(node: Arc<Node>, confirms: mpsc::UnboundedReceiver<Confirm>) -> Self {
+        let reader = node.store.reader(node.patience());
+        Self { node, confirms, reader, joining: None, refused: false, hears: false }
+    }
+
+    /// Follows the others until the node is gone. A mistake of ours must not leave it without a lease for ever.
+    pub(super) async fn run(mut self) {
+        while AssertUnwindSafe(self.follow()).catch_unwind().await.is_err() {
+            tracing::error!("following the other nodes has ended by a mistake of ours; it begins anew");
+            self.node.lease.give_back();
+            self.node.set_id(None);
+            self.joining = None;
+            if !self.turn_away(RETRY_MAX).await {
+                return;
+            }
+        }
+    }
+
+    async fn follow(&mut self) {
+        let mut pause = RETRY_MIN;
+        loop {
+            let began = Instant::now();
+            let ended = match self.open().await {
+                Err(error) => Err(error),
+                Ok((link, heard)) => Line { feed: self, link, heard }.follow().await,
+            };
+            let Err(error) = ended else { return };
+            // One that was good for a while is followed by another one at once.
+            pause = if began.elapsed() > RETRY_MAX { RETRY_MIN } else { (pause * 2).min(RETRY_MAX) };
+            tracing::warn!(%error, "no line to the database; opening another one");
+            if !self.turn_away(pause).await {
+                return;
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Result<(Link, mpsc::UnboundedReceiver<Heard>), StoreError> {
+        let node = &self.node;
+        let channel = Secret::generate(node.entropy.as_ref(), "orest_proof_", 8);
+        let prove = (!self.hears).then_some(channel.reveal());
+        let opened = Link::open(&node.url, node.patience(), prove).await?;
+        self.hears = true;
+        Ok(opened)
+    }
+
+    /// Whoever asks in the meantime is told at once: it would not help him to wait. `false`: the node is gone.
+    async fn turn_away(&mut self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        while let Ok(asked) = timeout_at(until, self.confirms.recv()).await {
+            let Some(asked) = asked else { return false };
+            let _ = asked.send(Err(StoreError::Unavailable("there is no line to the database".to_owned())));
+        }
+        true
+    }
+
+    /// Begins to add this process to the nodes, if it is to be one and is none.
+    fn join(&mut self) {
+        if self.joining.is_none()
+            && self.node.id().is_none()
+            && let Some(description) = self.node.description()
+        {
+            self.joining = Some(tokio::spawn(join(Arc::clone(&self.node), description)));
+        }
+    }
+
+    fn joined(&mut self, joined: Result<String, StoreError>) {
+        self.joining = None;
+        match joined {
+            Ok(id) => {
+                tracing::info!(id, "joined the nodes of this database");
+                self.node.set_id(Some(id));
+            }
+            Err(error) => self.note_refusal(&error.to_string()),
+        }
+    }
+
+    /// Says so once.
+    fn note_refusal(&mut self, cause: &str) {
+        if !self.refused {
+            tracing::warn!(cause, "the database refuses this node a lease; each check asks it until it does not");
+        }
+        self.refused = true;
+    }
+}
+
+/// Adds this process to the nodes. The feed is read after that is committed, so what is committed later waits for it.
+async fn join(node: Arc<Node>, description: Description) -> Result<String, StoreError> {
+    let id = Secret::generate(node.entropy.as_ref(), "", 8).reveal().to_owned();
+    let new = nodes::Node {
+        member: Member {
+            id: id.clone(),
+            name: description.name,
+            renewals: 0,
+            lease: node.lease.length(),
+            applied: node.applier.position(),
+        },
+        address: description.address,
+        version: crate::VERSION.to_owned(),
+        started_at: node.started_at,
+        renewed_at: node.clock.now(),
+    };
+    // Through the writer, which holds the feed: whoever writes now either sees this row or is seen by it.
+    node.store.write(move |tx| nodes::insert(tx.connection, &new)).await?;
+    Ok(id)
+}
+
+async fn joined(joining: &mut Option<Joining>) -> Result<String, StoreError> {
+    match joining {
+        Some(joining) => joining.await.map_err(|_| StoreError::Backend("joining panicked".to_owned()))?,
+        None => std::future::pending().await,
+    }
+}
+
+async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let slow = |_| StoreError::Unavailable(format!("the database did not answer within {patience:?}"));
+    timeout(patience, work).await.map_err(slow)?
+}
+
 struct Line<'a> {
-    node: &'a Arc<Node>,
+    feed: &'a mut Feed,
     link: Link,
     heard: mpsc::UnboundedReceiver<Heard>,
-    /// By it the feed is read: nobody else's slow query stands in its way.
-    reader: Reader,
 }
 
 impl Line<'_> {
-    async fn follow(&mut self, confirms: &mut mpsc::UnboundedReceiver<Confirm>) -> Result<(), StoreError> {
-        let node = self.node;
+    async fn follow(&mut self) -> Result<(), StoreError> {
+        let node = Arc::clone(&self.feed.node);
         let mut foreign = node.applier.foreign();
+        node.peers().forget_renewals();
         // What was missed while there was no line is heard of now.
         let mut due = Due { renewal: true, ..Due::default() };
         let mut next_renewal = Instant::now();
@@ -92,16 +207,9 @@ impl Line<'_> {
             let due_now = std::mem::take(&mut due);
             if due_now.renewal {
                 next_renewal = Instant::now() + node.lease.renewed_every();
-                if node.id().is_none()
-                    && let Some(description) = node.description()
-                {
-                    self.join(description).await?;
-                }
+                self.feed.join();
             }
             self.round(due_now).await?;
-            if node.id().is_none() && node.description().is_some() {
-                next_renewal = Instant::now();
-            }
             let applied = *foreign.borrow_and_update();
             if applied != acknowledged {
                 acknowledged = applied;
@@ -112,31 +220,37 @@ impl Line<'_> {
             }
             tokio::select! {
                 biased;
+                joined = joined(&mut self.feed.joining) => {
+                    self.feed.joined(joined);
+                    due.renewal = node.id().is_some();
+                }
                 heard = self.heard.recv() => self.take_in(heard, &mut due)?,
-                asked = confirms.recv() => match asked {
+                asked = self.feed.confirms.recv() => match asked {
                     Some(asked) => due.waiting.push(asked),
                     None => return Ok(()),
                 },
                 _ = foreign.changed() => {}
                 () = node.wake.notified() => due.renewal = true,
-                () = tokio::time::sleep_until(next_renewal) => due.renewal = true,
+                () = tokio::time::sleep_until(next_renewal) => {}
             }
             while let Ok(heard) = self.heard.try_recv() {
                 self.take_in(Some(heard), &mut due)?;
             }
-            while let Ok(asked) = confirms.try_recv() {
+            while let Ok(asked) = self.feed.confirms.try_recv() {
                 due.waiting.push(asked);
             }
+            // Also where there is always something to hear.
+            due.renewal |= Instant::now() >= next_renewal;
             // Who asks does so because there is no lease: the same round may bring one.
-            due.renewal |= !due.waiting.is_empty() && node.description().is_some();
+            due.renewal |= !due.waiting.is_empty() && !self.feed.refused && node.description().is_some();
         }
     }
 
     fn take_in(&self, heard: Option<Heard>, due: &mut Due) -> Result<(), StoreError> {
-        match heard.ok_or_else(|| StoreError::Unavailable("the database has hung up".to_owned()))? {
+        match heard.ok_or_else(|| StoreError::Unavailable(self.link.ended()))? {
             Heard::Changed(sequence) => due.changed = due.changed.max(sequence),
             Heard::Applied(id, applied) => {
-                let node = self.node;
+                let node = &self.feed.node;
                 let known = |position: &Position| node.applier.has_been_at(position);
                 node.peers().acknowledged(&id, &applied, node.monotonic.now(), known);
                 node.tell_news();
@@ -146,9 +260,10 @@ impl Line<'_> {
     }
 
     /// Does what is due, and answers who waits.
-    async fn round(&self, due: Due) -> Result<(), StoreError> {
+    async fn round(&mut self, due: Due) -> Result<(), StoreError> {
         let Due { renewal, changed, waiting } = due;
-        let outcome = self.in_time(self.ask(renewal, changed, !waiting.is_empty())).await;
+        let patience = self.feed.node.patience();
+        let outcome = in_time(patience, self.ask(renewal, changed, !waiting.is_empty())).await;
         for asked in waiting {
             let answer = match &outcome {
                 Ok(()) => Ok(()),
@@ -160,27 +275,31 @@ impl Line<'_> {
         outcome
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let patience = self.node.patience();
-        let slow = |_| StoreError::Unavailable(format!("the database did not answer within {patience:?}"));
-        timeout(patience, work).await.map_err(slow)?
-    }
-
-    async fn ask(&self, renewal: bool, changed: u64, confirms: bool) -> Result<(), StoreError> {
-        let node = self.node;
+    async fn ask(&mut self, renewal: bool, changed: u64, confirms: bool) -> Result<(), StoreError> {
+        let node = Arc::clone(&self.feed.node);
         let from = node.applier.position();
         let sent_at = node.monotonic.now();
         let renewed = match node.id().filter(|_| renewal) {
             None => None,
-            Some(id) => {
-                let feed = self.link.renew(&id, &from).await?;
-                if feed.is_none() {
+            Some(id) => match self.link.renew(&id, &from).await? {
+                Renewal::Renewed(feed) => {
+                    if std::mem::take(&mut self.feed.refused) {
+                        tracing::info!("the database renews this node's lease again");
+                    }
+                    Some(feed)
+                }
+                Renewal::WrittenOff => {
                     tracing::warn!("this node was written off by another one; joining anew");
                     node.lease.give_back();
                     node.set_id(None);
+                    self.feed.join();
+                    None
                 }
-                feed
-            }
+                Renewal::Refused(cause) => {
+                    self.feed.note_refusal(&cause);
+                    None
+                }
+            },
         };
         match renewed {
             Some(feed) => {
@@ -194,45 +313,20 @@ impl Line<'_> {
         if renewal { self.look_around().await } else { Ok(()) }
     }
 
-    /// Adds this process to the nodes. The feed is read after that is committed, so what is committed later waits for it.
-    async fn join(&self, description: Description) -> Result<(), StoreError> {
-        let node = self.node;
-        let id = Secret::generate(node.entropy.as_ref(), "", 8).reveal().to_owned();
-        let now = node.clock.now();
-        let new = nodes::Node {
-            member: Member {
-                id: id.clone(),
-                name: description.name,
-                renewals: 0,
-                lease: node.lease.length(),
-                applied: node.applier.position(),
-            },
-            address: description.address,
-            version: crate::VERSION.to_owned(),
-            started_at: node.started_at,
-            renewed_at: now,
-        };
-        // Through the writer, which holds the feed: whoever writes now either sees this row or is seen by it.
-        node.store.write(move |tx| nodes::insert(tx.connection, &new)).await?;
-        tracing::info!(id, "joined the nodes of this database");
-        node.set_id(Some(id));
-        Ok(())
-    }
-
     /// Applies what is missing up to where the feed is.
     async fn catch_up(&self, from: Position, feed: Position) -> Result<(), StoreError> {
         if from == feed {
             return Ok(());
         }
-        let applier = Arc::clone(&self.node.applier);
-        let followed = self.reader.read(move |connection| applier.follow(connection, &from, &feed)).await;
+        let applier = Arc::clone(&self.feed.node.applier);
+        let followed = self.feed.reader.read(move |connection| applier.follow(connection, &from, &feed)).await;
         self.followed(followed)
     }
 
     /// Applies what has been announced.
     async fn read_changes(&self, from: Position) -> Result<(), StoreError> {
-        let applier = Arc::clone(&self.node.applier);
-        let followed = self.reader.read(move |connection| {
+        let applier = Arc::clone(&self.feed.node.applier);
+        let followed = self.feed.reader.read(move |connection| {
             let feed = crate::store::changes::position(connection)?;
             applier.follow(connection, &from, &feed)
         });
@@ -244,23 +338,24 @@ impl Line<'_> {
             Ok(()) => Ok(()),
             Err(FollowError::Store(error)) => Err(error),
             Err(parted @ FollowError::Parted) => {
-                self.node.part();
+                self.feed.node.part();
                 Err(StoreError::Unavailable(parted.to_string()))
             }
         }
     }
 
     async fn acknowledge(&self) -> Result<(), StoreError> {
-        let applied = self.node.applier.position();
-        match self.node.id() {
-            Some(id) => self.in_time(self.link.acknowledge(&id, &applied)).await,
+        let node = &self.feed.node;
+        let applied = node.applier.position();
+        match node.id() {
+            Some(id) => in_time(node.patience(), self.link.acknowledge(&id, &applied)).await,
             None => Ok(()),
         }
     }
 
     /// Sees how the others are, and writes off who has not renewed his lease.
     async fn look_around(&self) -> Result<(), StoreError> {
-        let node = self.node;
+        let node = &self.feed.node;
         let rows = self.link.members().await?;
         let silent = {
             let mut peers = node.peers();
@@ -281,14 +376,15 @@ impl Line<'_> {
 
     /// Loads all that is kept in memory anew: the database is another one than it came from.
     async fn load(&self) -> Result<(), StoreError> {
-        let node = self.node;
+        let node = &self.feed.node;
         tracing::error!(
             "the database's history is not the one that this node has followed: commits were lost, as after a failover to a \
              copy that was behind, or it was restored. Everything is loaded anew; what was revoked in what is lost must be \
-             revoked again"
+             revoked again. Tokens of authorizations that are lost are out there: `orest keys rotate`, then `retire` the old \
+             key, so that none of them is good"
         );
         let applier = Arc::clone(&node.applier);
-        self.reader.read(move |connection| applier.load(connection)).await?;
+        in_time(LOAD_WITHIN, self.feed.reader.read(move |connection| applier.load(connection))).await?;
         node.peers().forget_applied();
         node.parted.store(false, Ordering::SeqCst);
         node.counts.resets.fetch_add(1, Ordering::Relaxed);

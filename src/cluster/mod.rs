@@ -29,6 +29,7 @@ pub use applier::Applier;
 use applier::FollowError;
 use barrier::{Barrier, Waiting};
 pub use clock::{BootClock, Monotonic, SharedMonotonic};
+use feed::Feed;
 pub use lease::LENGTH as LEASE_LENGTH;
 use lease::Look;
 use node::Node;
@@ -106,7 +107,7 @@ impl Cluster {
         let (monotonic, clock) = clocks;
         let node = Arc::new(Node::new(url, store.clone(), applier, monotonic, clock, entropy, settings, confirms));
         store.set_hooks(Arc::new(OneOfMany(Arc::downgrade(&node))));
-        let task = tokio::spawn(feed::run(Arc::clone(&node), asked)).abort_handle();
+        let task = tokio::spawn(Feed::new(Arc::clone(&node), asked).run()).abort_handle();
         Self { running: Some(Arc::new(Running { node, task })), barrier_seconds: barrier_histogram() }
     }
 

@@ -175,7 +175,10 @@ impl Node {
     /// The memory is not the database's: nothing is answered from it until all is loaded anew.
     pub(super) fn part(&self) {
         self.applier.part(|| self.lease.give_back());
-        self.parted.store(true, Ordering::SeqCst);
+        if !self.parted.swap(true, Ordering::SeqCst) {
+            // Rows of nodes may be missing too, also on the server that was there before.
+            self.suspect_lost_members();
+        }
         self.wake.notify_one();
     }
 
@@ -183,7 +186,7 @@ impl Node {
     /// ends one length from now at the latest.
     pub(super) fn suspect_lost_members(&self) {
         let longest = self.peers().longest_lease().max(self.settings.lease);
-        tracing::warn!(wait = ?longest, "another database server has taken over; until its nodes are known, writes wait for all");
+        tracing::warn!(wait = ?longest, "the database is another one, or was restored; until its nodes are known, writes wait for all");
         *self.lost_members_until.lock().unwrap_or_else(PoisonError::into_inner) = self.monotonic.now() + longest;
     }
 

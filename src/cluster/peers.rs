@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::store::changes::Position;
 use crate::store::nodes::Member;
 
+/// Renewals that no row has.
+const NEVER_SEEN: i64 = -1;
+
 /// The other nodes, by id.
 #[derive(Debug, Default)]
 pub struct Peers(HashMap<String, Peer>);
@@ -58,10 +61,18 @@ impl Peers {
         }
     }
 
+    /// What was seen of renewals before counts no more: for a while nobody has looked, and perhaps nobody could renew. Each node
+    /// has one whole lease from the next look.
+    pub fn forget_renewals(&mut self) {
+        for peer in self.0.values_mut() {
+            peer.renewals = NEVER_SEEN;
+        }
+    }
+
     /// A node says that it has applied all changes up to this one.
     pub fn acknowledged(&mut self, id: &str, applied: &Position, now: Duration, known: impl Fn(&Position) -> bool) {
-        // One whose row has not been seen yet: its renewals are none that a row has.
-        let peer = self.0.entry(id.to_owned()).or_insert_with(|| Peer::new(-1, now, Duration::MAX));
+        // One whose row has not been seen yet.
+        let peer = self.0.entry(id.to_owned()).or_insert_with(|| Peer::new(NEVER_SEEN, now, Duration::MAX));
         peer.says(applied, &known);
     }
 
@@ -132,6 +143,17 @@ mod tests {
         assert_eq!(peers.silent(at(5_900)), []);
         peers.see(&[row("b", 5, 0), row("c", 11, 0)], at(5_900), ours);
         assert_eq!(peers.silent(at(8_900)), []);
+    }
+
+    /// The database was away, and has forgotten a renewal, or there was none while nobody looked.
+    #[test]
+    fn who_looks_again_after_a_while_gives_each_a_whole_lease() {
+        let mut peers = Peers::default();
+        peers.see(&[row("b", 4, 0)], at(0), ours);
+        peers.forget_renewals();
+        peers.see(&[row("b", 4, 0)], at(9_000), ours);
+        assert_eq!(peers.silent(at(12_000)), []);
+        assert_eq!(peers.silent(at(12_001)), [("b".to_owned(), 4)]);
     }
 
     #[test]

@@ -2,16 +2,25 @@
 //! others' changes at once, and asks how far the feed is. Asynchronous, and nothing else ever waits in it.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+use tokio_postgres::error::Severity;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::types::FromSql;
 use tokio_postgres::{AsyncMessage, Client, Connection, Row};
 
 use super::changes::{CHANNEL, Position};
 use super::error::StoreError;
 use super::nodes::Member;
-use super::postgres::PostgresUrl;
+use super::postgres::{Place, PostgresUrl, Tls, chain, prepare};
 
 /// Where nodes tell what they have applied: `node:sequence:tag`.
 pub(super) const APPLIED_CHANNEL: &str = "orest_applied";
@@ -34,6 +43,10 @@ pub enum Heard {
 pub struct Link {
     client: Client,
     driver: JoinHandle<()>,
+    /// Told when a notification of another connection has come.
+    proof: Arc<Notify>,
+    /// Why it has ended.
+    ended: Arc<OnceLock<String>>,
 }
 
 impl Drop for Link {
@@ -42,53 +55,157 @@ impl Drop for Link {
     }
 }
 
-/// Renewals and acknowledgements need not reach the disk: a lost one is as one that was never sent. That a row is there must;
-/// rows are added elsewhere.
-const SETTINGS: &str = "SET TIME ZONE 'UTC'; SET client_min_messages = warning; SET synchronous_commit = off; ";
+/// A renewal that was answered must not be lost with the server, whatever its own default is: by the count before it another
+/// node would take this one for silent, and wait for it no longer. Acknowledgements write nothing.
+const SETTINGS: &str = "SET TIME ZONE 'UTC'; SET client_min_messages = warning; \
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; ";
+
+/// What has become of a renewal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lease is renewed, and the feed was there then.
+    Renewed(Position),
+    /// The node has no row any more.
+    WrittenOff,
+    /// The database answers, but does not write: its disk is full, it was set to read only, somebody holds a lock.
+    Refused(String),
+}
 
 impl Link {
-    /// Opens a line and listens. What is heard comes until the line is gone; then the channel is closed.
+    /// Opens a line to the first of the servers that lets us in and takes writes, and listens. What is heard comes until the
+    /// line is gone; then the channel is closed. Each server has the URL's `connect_timeout`; then each statement has half of
+    /// `patience`, so that there is time to ask something else. `prove`: that anything is heard is tried first.
     pub async fn open(
         url: &PostgresUrl,
         patience: Duration,
+        prove: Option<&str>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Heard>), StoreError> {
-        let opened = tokio::time::timeout(patience, Self::connect(url, patience)).await;
-        opened.map_err(|_| StoreError::Unavailable(format!("no connection within {patience:?}")))?
+        let opened = Self::connect(url, patience, prove).await?;
+        if let Some(channel) = prove {
+            // By another connection: what a line says to itself is heard behind any pooler.
+            let (other, _heard) = Self::connect(url, patience, None).await?;
+            let hears = async {
+                other.one("SELECT pg_notify($1, '')", &[&channel]).await?;
+                opened.0.proof.notified().await;
+                Ok::<_, StoreError>(())
+            };
+            timeout(patience, hears).await.map_err(|_| {
+                let text = "notifications don't arrive; a pooler between here and the database must keep a session for each \
+                            connection (PgBouncer: pool_mode = session)";
+                StoreError::Unavailable(text.to_owned())
+            })??;
+        }
+        Ok(opened)
     }
 
     async fn connect(
         url: &PostgresUrl,
         patience: Duration,
+        prove: Option<&str>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Heard>), StoreError> {
-        let (client, connection) = url.config().connect(url.tls()?).await.map_err(|error| unavailable(&error))?;
+        let tls = url.tls()?;
+        let mut refusals = Vec::new();
+        for place in url.places() {
+            match place {
+                Place::Folder(path) => {
+                    let opened = timeout(url.timeout(), async {
+                        let stream = UnixStream::connect(&path).await.map_err(|error| error.to_string())?;
+                        Self::enter(url, stream, "", &tls, patience, prove).await
+                    });
+                    match in_time(url, opened.await) {
+                        Ok(opened) => return Ok(opened),
+                        Err(error) => refusals.push(format!("{}: {error}", path.display())),
+                    }
+                }
+                Place::Host { name, address, port } => {
+                    let found: Result<Vec<SocketAddr>, String> = match address {
+                        Some(address) => Ok(vec![(address, port).into()]),
+                        None => {
+                            let found = timeout(url.timeout(), lookup_host((name.as_str(), port))).await;
+                            in_time(
+                                url,
+                                found.map(|found| found.map(Iterator::collect).map_err(|error| error.to_string())),
+                            )
+                        }
+                    };
+                    let addresses = found.unwrap_or_else(|error| {
+                        refusals.push(format!("{name}: {error}"));
+                        Vec::new()
+                    });
+                    for address in addresses {
+                        let opened = timeout(url.timeout(), async {
+                            let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+                            prepare(&stream).map_err(|error| error.to_string())?;
+                            Self::enter(url, stream, &name, &tls, patience, prove).await
+                        });
+                        match in_time(url, opened.await) {
+                            Ok(opened) => return Ok(opened),
+                            Err(error) => refusals.push(format!("{address}: {error}")),
+                        }
+                    }
+                }
+            }
+        }
+        Err(url.nowhere(&refusals))
+    }
+
+    async fn enter<S>(
+        url: &PostgresUrl,
+        stream: S,
+        host: &str,
+        tls: &Tls,
+        patience: Duration,
+        prove: Option<&str>,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Heard>), String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake =
+            MakeTlsConnect::<S>::make_tls_connect(&mut tls.clone(), host).map_err(|error| error.to_string())?;
+        let (client, connection) = url.config().connect_raw(stream, handshake).await.map_err(|error| chain(&error))?;
         let (tell, heard) = mpsc::unbounded_channel();
-        let link = Self { client, driver: tokio::spawn(drive(connection, tell)) };
-        let milliseconds = patience.as_millis();
-        let text = format!(
+        let proof = Arc::new(Notify::new());
+        let proven = prove.map(|channel| (channel.to_owned(), Arc::clone(&proof)));
+        let ended = Arc::<OnceLock<String>>::default();
+        let driver = tokio::spawn(drive(connection, tell, proven, Arc::clone(&ended)));
+        let link = Self { client, driver, proof, ended };
+        let milliseconds = (patience / 2).as_millis();
+        let mut text = format!(
             "{SETTINGS} SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; \
              LISTEN {CHANNEL}; LISTEN {APPLIED_CHANNEL};"
         );
-        link.client.batch_execute(&text).await.map_err(|error| unavailable(&error))?;
-        let standby: bool = link.one("SELECT pg_is_in_recovery()", &[]).await?.get(0);
-        if standby {
-            return Err(StoreError::Unavailable("it is a standby, which takes no writes".to_owned()));
+        if let Some(channel) = prove {
+            text.push_str(&format!(" LISTEN \"{channel}\";"));
+        }
+        link.client.batch_execute(&text).await.map_err(|error| chain(&error))?;
+        let standby = link.one("SELECT pg_is_in_recovery()", &[]).await.and_then(|row| get(&row, 0));
+        if standby.map_err(|error| error.to_string())? {
+            return Err("it is a standby, which takes no writes".to_owned());
         }
         Ok((link, heard))
+    }
+
+    /// Why the line has ended, if it has.
+    pub fn ended(&self) -> String {
+        self.ended.get().cloned().unwrap_or_else(|| "the database has hung up".to_owned())
     }
 
     async fn one(&self, sql: &str, params: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Result<Row, StoreError> {
         self.client.query_one(sql, params).await.map_err(|error| unavailable(&error))
     }
 
-    /// Renews a node's lease and says where the feed was then; `None`: the node has been written off.
-    pub async fn renew(&self, id: &str, applied: &Position) -> Result<Option<Position>, StoreError> {
+    /// Renews a node's lease and says where the feed was then.
+    pub async fn renew(&self, id: &str, applied: &Position) -> Result<Renewal, StoreError> {
         const SQL: &str = "UPDATE orest_node SET renewals = renewals + 1, applied_sequence = $2, applied_tag = $3, \
              renewed_at = now() AT TIME ZONE 'UTC' WHERE id = $1 \
              RETURNING (SELECT sequence FROM orest_feed WHERE id = 1), (SELECT tag FROM orest_feed WHERE id = 1)";
         let sequence = i64::try_from(applied.sequence).unwrap_or(i64::MAX);
-        let row =
-            self.client.query_opt(SQL, &[&id, &sequence, &applied.tag]).await.map_err(|error| unavailable(&error))?;
-        row.as_ref().map(position).transpose()
+        match self.client.query_opt(SQL, &[&id, &sequence, &applied.tag]).await {
+            Ok(Some(row)) => position(&row).map(Renewal::Renewed),
+            Ok(None) => Ok(Renewal::WrittenOff),
+            Err(error) if is_refusal(&error) => Ok(Renewal::Refused(chain(&error))),
+            Err(error) => Err(unavailable(&error)),
+        }
     }
 
     /// Where the feed is.
@@ -96,10 +213,13 @@ impl Link {
         position(&self.one("SELECT sequence, tag FROM orest_feed WHERE id = 1", &[]).await?)
     }
 
-    /// Tells the others what this node has applied.
+    /// Tells the others what this node has applied. Where the database refuses that, they find it in its row.
     pub async fn acknowledge(&self, id: &str, applied: &Position) -> Result<(), StoreError> {
         let text = applied_payload(id, applied);
-        self.one("SELECT pg_notify($1, $2)", &[&APPLIED_CHANNEL, &text.as_str()]).await.map(|_| ())
+        match self.client.query_one("SELECT pg_notify($1, $2)", &[&APPLIED_CHANNEL, &text.as_str()]).await {
+            Err(error) if !is_refusal(&error) => Err(unavailable(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// All nodes.
@@ -107,38 +227,69 @@ impl Link {
         const SQL: &str = "SELECT id, name, renewals, lease_ms, applied_sequence, applied_tag FROM orest_node";
         let rows = self.client.query(SQL, &[]).await.map_err(|error| unavailable(&error))?;
         let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
-        let member = |row: &Row| Member {
-            id: row.get(0),
-            name: row.get(1),
-            renewals: row.get(2),
-            lease: Duration::from_millis(unsigned(row.get(3))),
-            applied: Position { sequence: unsigned(row.get(4)), tag: row.get(5) },
+        let member = |row: &Row| {
+            Ok(Member {
+                id: get(row, 0)?,
+                name: get(row, 1)?,
+                renewals: get(row, 2)?,
+                lease: Duration::from_millis(unsigned(get(row, 3)?)),
+                applied: Position { sequence: unsigned(get(row, 4)?), tag: get(row, 5)? },
+            })
         };
-        Ok(rows.iter().map(member).collect())
+        rows.iter().map(member).collect()
     }
 
-    /// Removes a node that has not renewed its lease since `renewals`.
+    /// Removes a node that has not renewed its lease since `renewals`. Where the database refuses that, it stays.
     pub async fn write_off(&self, id: &str, renewals: i64) -> Result<bool, StoreError> {
         const SQL: &str = "DELETE FROM orest_node WHERE id = $1 AND renewals = $2";
-        let deleted = self.client.execute(SQL, &[&id, &renewals]).await.map_err(|error| unavailable(&error))?;
-        Ok(deleted > 0)
+        match self.client.execute(SQL, &[&id, &renewals]).await {
+            Ok(deleted) => Ok(deleted > 0),
+            Err(error) if is_refusal(&error) => Ok(false),
+            Err(error) => Err(unavailable(&error)),
+        }
     }
+}
+
+fn in_time<T>(url: &PostgresUrl, outcome: Result<Result<T, String>, Elapsed>) -> Result<T, String> {
+    outcome.unwrap_or_else(|_| Err(format!("no answer within {:?}", url.timeout())))
+}
+
+/// A column. One that can't be read is no reason to end.
+fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, StoreError> {
+    row.try_get(column).map_err(|error| StoreError::Backend(chain(&error)))
 }
 
 fn position(row: &Row) -> Result<Position, StoreError> {
-    let sequence: i64 = row.get(0);
+    let sequence: i64 = get(row, 0)?;
     let corrupt = |_| StoreError::Corrupt { table: "orest_feed", column: "sequence", id: 1 };
-    Ok(Position { sequence: u64::try_from(sequence).map_err(corrupt)?, tag: row.get(1) })
+    Ok(Position { sequence: u64::try_from(sequence).map_err(corrupt)?, tag: get(row, 1)? })
 }
 
-async fn drive<S, T>(mut connection: Connection<S, T>, tell: mpsc::UnboundedSender<Heard>)
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+async fn drive<S, T>(
+    mut connection: Connection<S, T>,
+    tell: mpsc::UnboundedSender<Heard>,
+    prove: Option<(String, Arc<Notify>)>,
+    ended: Arc<OnceLock<String>>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
 {
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        if let AsyncMessage::Notification(notification) = message
-            && let Some(heard) = understand(notification.channel(), notification.payload())
+    loop {
+        let message = match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => {
+                let _ = ended.set(chain(&error));
+                return;
+            }
+            None => return,
+        };
+        let AsyncMessage::Notification(notification) = message else { continue };
+        if let Some((channel, proof)) = &prove
+            && channel == notification.channel()
+        {
+            proof.notify_one();
+        }
+        if let Some(heard) = understand(notification.channel(), notification.payload())
             && tell.send(heard).is_err()
         {
             return;
@@ -159,12 +310,11 @@ fn understand(channel: &str, payload: &str) -> Option<Heard> {
     }
 }
 
+/// Whether the database does not want to, but would answer something else.
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|complaint| complaint.parsed_severity() == Some(Severity::Error))
+}
+
 fn unavailable(error: &tokio_postgres::Error) -> StoreError {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    StoreError::Unavailable(text)
+    StoreError::Unavailable(chain(error))
 }

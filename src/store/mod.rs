@@ -60,9 +60,12 @@ pub struct Store {
     url: DatabaseUrl,
 }
 
-/// Reads with connections of its own, so that it waits for nobody else's queries.
+/// Reads with a connection of its own, so that it waits for nobody else's queries; one thing at a time.
 #[derive(Clone)]
-pub struct Reader(readers::Readers);
+pub struct Reader {
+    readers: readers::Readers,
+    permit: Arc<Semaphore>,
+}
 
 impl Reader {
     /// Runs `work` in a snapshot of the database.
@@ -71,8 +74,15 @@ impl Reader {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let readers = self.0.clone();
-        let result = tokio::task::spawn_blocking(move || read_with(&readers, work)).await;
+        // Who does not wait any longer leaves a query behind, which ends by itself; the next one comes after it.
+        let permit = Arc::clone(&self.permit).acquire_owned().await;
+        let permit = permit.map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
+        let readers = self.readers.clone();
+        let result = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read_with(&readers, work)
+        })
+        .await;
         result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
     }
 }
@@ -103,9 +113,19 @@ impl Store {
         }
     }
 
-    /// A way to read that nobody else shares.
-    pub fn reader(&self) -> Reader {
-        Reader(readers::Readers::new(self.url.clone()))
+    /// Whether anything can still be written. If not, no more than by a new process.
+    pub fn can_write(&self) -> bool {
+        !self.writer.has_ended()
+    }
+
+    /// Waits until nothing can be written any more: memory may then lack what was committed last.
+    pub async fn writer_ended(&self) {
+        self.writer.ended().await;
+    }
+
+    /// A way to read that nobody else shares, each of whose queries is answered within this time or not at all.
+    pub fn reader(&self, within: std::time::Duration) -> Reader {
+        Reader { readers: readers::Readers::within(self.url.clone(), within), permit: Arc::new(Semaphore::new(1)) }
     }
 
     /// Lets the writer tell of its commits; to be called once.
@@ -155,7 +175,8 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         self.writer.submit(work, reply)?;
-        answer.await.map_err(|_| StoreError::Unavailable("the writer has stopped".to_owned()))?
+        // It ended with this in hand.
+        answer.await.map_err(|_| StoreError::Undecided("the writer has stopped".to_owned()))?
     }
 }
 

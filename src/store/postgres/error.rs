@@ -62,7 +62,7 @@ pub(super) fn complaint(error: &tokio_postgres::Error) -> Diesel {
 }
 
 /// An error and its causes: tokio-postgres itself says little more than "error connecting to server".
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(in crate::store) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

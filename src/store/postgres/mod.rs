@@ -32,15 +32,19 @@ use diesel::{ConnectionResult, QueryResult};
 use tokio_postgres::types::{IsNull, ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage, Statement};
 
+pub(super) use error::chain;
 pub use row::{PgField, PgRow, PgRows};
 use socket::Socket;
 pub use tls::Tls;
 pub use url::PostgresUrl;
+pub(super) use url::{Place, prepare};
 
 type Wire = tokio_postgres::Connection<Socket, tls::Encrypted<Socket>>;
 
 /// The oldest server that has all we ask for.
 const VERSION_MIN: u32 = 14;
+/// How much longer the server is waited for than it gives itself, where that is short.
+const GRACE: Duration = Duration::from_millis(500);
 /// Prepared statements that one connection keeps; the typed queries are fewer.
 const STATEMENTS_MAX: usize = 500;
 
@@ -172,6 +176,13 @@ impl PgConnection {
             return self.batch_execute(&sql);
         }
         self.defer(&sql);
+        Ok(())
+    }
+
+    /// From now on each request is answered within this time, or refused by the server, or the connection counts as lost.
+    pub fn answer_within(&mut self, within: Duration) -> QueryResult<()> {
+        self.batch_execute(&format!("SET statement_timeout = {}", within.as_millis()))?;
+        self.answers_within = within + GRACE;
         Ok(())
     }
 

@@ -133,7 +133,9 @@ async fn another_history_is_noticed_and_everything_loaded_anew() {
         }
         let ids = Selection::Ids(vec![token.authorization]);
         let receipt = cluster.nodes[0].service.revoke(&admin(), ids, RevokeOptions::default()).await.unwrap();
-        assert_eq!((receipt.revoked, receipt.nodes), (1, 2), "{sql}");
+        assert_eq!(receipt.revoked, 1, "{sql}");
+        // Of a node that joined just before nobody might know.
+        assert!(matches!(receipt.nodes, 2 | 3), "{sql}: {receipt:?}");
         assert_eq!(cluster.verdicts(&token.access).await, [REVOKED; 2], "{sql}");
     }
 }
