@@ -146,8 +146,20 @@ impl Serve {
         std::io::stdout().flush()?;
 
         let router = app.router(&config, base_url);
-        server::serve(listener, router, limits::HEADERS_TIMEOUT, shutdown()).await;
-        app.service.flush_used().await?;
+        let service = app.service.clone();
+        let stop = async move {
+            tokio::select! {
+                () = shutdown() => {}
+                () = service.writer_ended() => tracing::error!("the thread that writes has ended by a mistake of ours; stopping"),
+            }
+        };
+        server::serve(listener, router, limits::HEADERS_TIMEOUT, stop).await;
+        if !app.service.can_write() {
+            anyhow::bail!("the thread that writes has ended by a mistake of ours; the log has it. Start again");
+        }
+        if let Err(error) = app.service.flush_used().await {
+            tracing::warn!(%error, "could not write down which tokens were used last");
+        }
         if let Err(error) = app.service.cluster().leave().await {
             tracing::warn!(%error, "could not tell the other nodes that this one stops; they find out when its lease ends");
         }

@@ -132,7 +132,8 @@ impl Service {
         let live = Arc::new(Live::new());
         let pairing = Arc::<pairing::Current>::default();
         let fill = Arc::<tokio::sync::Notify>::default();
-        let applier = Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&keys), Arc::clone(&fill)));
+        let applier =
+            Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&keys), Arc::clone(&fill)));
         let loading = Arc::clone(&applier);
         let filled = store.read(move |connection| loading.load(connection)).await?;
         let cluster = match store.postgres() {
@@ -170,6 +171,16 @@ impl Service {
     /// The last change that is applied to memory here; on SQLite the last act.
     pub fn applied_sequence(&self) -> u64 {
         if self.cluster.is_alone() { self.live.applied() } else { self.applier.position().sequence }
+    }
+
+    /// Whether anything can be written; if not, the process must end, see [`Store::writer_ended`].
+    pub fn can_write(&self) -> bool {
+        self.store.can_write()
+    }
+
+    /// Waits until nothing can be written any more.
+    pub async fn writer_ended(&self) {
+        self.store.writer_ended().await;
     }
 
     /// Whether checks can be answered.

@@ -10,7 +10,7 @@ use std::thread;
 
 use diesel::connection::SimpleConnection as _;
 use roaring::RoaringBitmap;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::changes::{self, Announced, Change, Position};
 use super::connection::{Connection, DatabaseUrl};
@@ -148,6 +148,8 @@ where
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
+    /// Closed when the thread has ended.
+    lives: watch::Receiver<()>,
 }
 
 impl Writer {
@@ -155,11 +157,26 @@ impl Writer {
     pub(super) fn start(url: DatabaseUrl, connection: Connection, hooks: Arc<OnceLock<Arc<dyn Hooks>>>) -> Self {
         let (queue, jobs) = mpsc::channel();
         let thread = Thread { identity: url.identity(), url, connection, hooks };
+        let (alive, lives) = watch::channel(());
         thread::Builder::new()
             .name("orest-writer".to_owned())
-            .spawn(move || thread.run(&jobs))
+            .spawn(move || {
+                let _alive = alive;
+                thread.run(&jobs);
+            })
             .expect("the system can start a thread, or nothing would work");
-        Self { queue }
+        Self { queue, lives }
+    }
+
+    /// Whether the thread has ended, by a mistake of ours: what it does between two jobs has panicked.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lives.has_changed().is_err()
+    }
+
+    /// Waits until it has.
+    pub(super) async fn ended(&self) {
+        let mut lives = self.lives.clone();
+        while lives.changed().await.is_ok() {}
     }
 
     pub(super) fn submit<F, T, E>(&self, work: F, reply: Reply<T, E>) -> Result<(), StoreError>

@@ -28,7 +28,9 @@ async fn alive() -> impl IntoResponse {
 async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let service = &state.service;
     let loading = service.loading();
-    let why = if service.check_ready().await.is_err() {
+    let why = if !service.can_write() {
+        Some("nothing can be written any more; this process ends".to_owned())
+    } else if service.check_ready().await.is_err() {
         Some("the database can't be reached".to_owned())
     } else if !service.keys().absent().is_empty() || !service.keys().can_seal() {
         // Of a token that other nodes have sealed with a key that this one lacks it knows nothing.
