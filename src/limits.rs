@@ -57,6 +57,18 @@ pub const IDENTITY_CHECK: Duration = Duration::from_secs(600);
 pub const API_KEY_DAYS_MAX: i64 = 90;
 /// API keys of one user, as long as more are made by means of one.
 pub const PROGRAMMATIC_API_KEYS_MAX: i64 = 10;
+/// Users on one page of the App Services Admin API; its clients count on this number.
+pub const APP_USERS_PAGE: i64 = 50;
+/// Devices that it lists of a user.
+pub const APP_DEVICES_MAX: i64 = 100;
+/// Characters of the name of a key that is made there.
+pub const APP_KEY_NAME_CHARS_MAX: usize = 100;
+/// Bytes of an e-mail address (RFC 5321 section 4.5.3.1.3).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// How long an access token of its administrators lives …
+pub const ADMIN_ACCESS_TOKEN: Duration = Duration::from_secs(30 * 60);
+/// … and a refresh token, as long as nobody has set it otherwise.
+pub const ADMIN_REFRESH_TOKEN: Duration = Duration::from_secs(60 * 24 * 3600);
 /// How long what Odoo has answered for a person may take on its way through his browser.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 /// Half-filled forms of one user …

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::ids::{ApplicationId, UserId};
 use super::scope::Scope;
 use super::secret::SecretHash;
+use super::time::Entropy;
 
 /// A client that may ask for access (RFC 6749 section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,36 @@ pub struct Lifetimes {
     pub access_token: Duration,
     /// Of a refresh token; `None`: for ever.
     pub refresh_token: Option<Duration>,
+}
+
+/// Letters at the end of a [`client_app_id`].
+pub const APP_ID_LETTERS: usize = 5;
+/// Characters of a name that go into a [`client_app_id`].
+const APP_ID_NAME_MAX: usize = 60;
+
+/// How App Services' clients call an application: its name in small letters, digits and hyphens, and five random letters,
+/// such as `mail-reader-kvxqa`.
+pub fn client_app_id(name: &str, entropy: &dyn Entropy) -> String {
+    let mut slug = String::with_capacity(APP_ID_NAME_MAX + 1 + APP_ID_LETTERS);
+    for letter in name.chars().map(|letter| letter.to_ascii_lowercase()) {
+        if letter.is_ascii_alphanumeric() {
+            slug.push(letter);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() == APP_ID_NAME_MAX {
+            break;
+        }
+    }
+    let mut id = slug.trim_end_matches('-').to_owned();
+    if id.is_empty() {
+        id.push_str("app");
+    }
+    id.push('-');
+    let mut random = [0; APP_ID_LETTERS];
+    entropy.fill(&mut random);
+    id.extend(random.map(|byte| char::from(b'a' + byte % 26)));
+    id
 }
 
 /// Why an address can't be a callback.
@@ -96,6 +127,32 @@ pub fn check_redirect_uri(text: &str) -> Result<(), InvalidRedirectUri> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Counts up.
+    struct Counting;
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                *byte = u8::try_from(index + 24).unwrap_or_default();
+            }
+        }
+    }
+
+    #[test]
+    fn client_app_ids() {
+        let long = "x".repeat(100);
+        for (name, expect) in [
+            ("Mail Reader", "mail-reader-yzabc"),
+            (" --Eggcorn!! (2) ", "eggcorn-2-yzabc"),
+            ("Bücher", "b-cher-yzabc"),
+            ("帳簿", "app-yzabc"),
+            ("", "app-yzabc"),
+            (long.as_str(), &format!("{}-yzabc", "x".repeat(60))),
+        ] {
+            assert_eq!(client_app_id(name, &Counting), expect, "{name}");
+        }
+    }
 
     #[test]
     fn callbacks() {

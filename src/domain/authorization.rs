@@ -14,6 +14,8 @@ pub enum GrantType {
     ClientCredentials,
     /// A user signed in at the reverse proxy.
     Gateway,
+    /// An administrator signed in at the Admin API, by password or API key.
+    Password,
 }
 
 impl GrantType {
@@ -23,12 +25,13 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::Gateway => "gateway",
+            Self::Password => "password",
         }
     }
 
     /// The inverse of [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::AuthorizationCode, Self::ClientCredentials, Self::Gateway]
+        [Self::AuthorizationCode, Self::ClientCredentials, Self::Gateway, Self::Password]
             .into_iter()
             .find(|grant| grant.as_str() == text)
     }

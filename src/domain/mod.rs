@@ -4,8 +4,10 @@
 
 pub mod application;
 pub mod authorization;
+pub mod identity;
 pub mod ids;
 pub mod local_path;
+pub mod object_id;
 pub mod params;
 pub mod pkce;
 pub mod revocation;

@@ -59,6 +59,8 @@ named! {
         DeviceRevoke = "device_revoke",
         /// The command line.
         CommandLine = "command_line",
+        /// The App Services Admin API.
+        AdminApi = "admin_api",
     }
 }
 
@@ -68,7 +70,13 @@ impl Channel {
     pub const fn can_undo(self) -> bool {
         matches!(
             self,
-            Self::Rpc | Self::Unlink | Self::ServerAction | Self::TypedRpc | Self::DeviceRevoke | Self::CommandLine
+            Self::Rpc
+                | Self::Unlink
+                | Self::ServerAction
+                | Self::TypedRpc
+                | Self::DeviceRevoke
+                | Self::CommandLine
+                | Self::AdminApi
         )
     }
 }

@@ -20,6 +20,8 @@ pub enum Selection {
     User(UserId),
     /// All of an application.
     Application(ApplicationId),
+    /// All of an application that act for this user.
+    UserOfApplication(UserId, ApplicationId),
     /// All of a device.
     Device(DeviceId),
 }
@@ -33,6 +35,7 @@ impl Selection {
             Self::Found { domain, .. } => format!("domain {domain}"),
             Self::User(id) => format!("user {id}"),
             Self::Application(id) => format!("application {id}"),
+            Self::UserOfApplication(user, application) => format!("user {user} of application {application}"),
             Self::Device(id) => format!("device {id}"),
         }
     }

@@ -166,6 +166,29 @@ pub fn find_model_scheme(connection: &mut Connection, id: i64) -> Result<Option<
     Ok(Some(ModelScheme { name, model_limit, models }))
 }
 
+/// Whether an application has this name.
+pub fn has_name(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    let found: i64 = application::table.filter(application::name.eq(name)).count().get_result(connection)?;
+    Ok(found > 0)
+}
+
+/// Sets how long its tokens live.
+pub fn set_lifetimes(
+    connection: &mut Connection,
+    id: ApplicationId,
+    access_token: Duration,
+    refresh_token: Duration,
+) -> Result<(), StoreError> {
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    diesel::update(application::table.find(id.0))
+        .set((
+            application::access_token_expiry.eq(seconds(access_token)),
+            application::refresh_token_expiry.eq(seconds(refresh_token)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// A new application.
 #[derive(Clone, Debug)]
 pub struct NewApplication<'a> {

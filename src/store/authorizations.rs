@@ -137,6 +137,9 @@ pub fn list_ids(connection: &mut Connection, of: Owner, after: i64) -> Result<Ve
     let query = match of {
         Owner::User(id) => query.filter(authorization::user_id.eq(id.0)),
         Owner::Application(id) => query.filter(authorization::application_id.eq(id.0)),
+        Owner::UserOfApplication(user, application) => {
+            query.filter(authorization::user_id.eq(user.0).and(authorization::application_id.eq(application.0)))
+        }
         Owner::Device(id) => query.filter(authorization::device_id.eq(id.0)),
     };
     Ok(query.load(connection)?)
@@ -149,6 +152,8 @@ pub enum Owner {
     User(UserId),
     /// Those of an application.
     Application(ApplicationId),
+    /// Those of an application that act for this user.
+    UserOfApplication(UserId, ApplicationId),
     /// Those from a device.
     Device(DeviceId),
 }

@@ -3,6 +3,7 @@
 //! [`Store::read`] runs a closure on one of a few reading connections, [`Store::write`] hands one to the single writer,
 //! which commits many at once. Both wait on threads that may block, never on the asynchronous runtime's own.
 
+pub mod app_services;
 pub mod applications;
 pub mod authorizations;
 pub mod changes;

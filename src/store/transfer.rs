@@ -69,13 +69,6 @@ pub const TABLES: &[Table] = &[
         columns: &[("uid", Integer), ("gid", Integer)],
     },
     Table {
-        name: "orest_identity",
-        key: 1,
-        own: &[],
-        counts: true,
-        columns: &[("id", Integer), ("user_id", Integer), ("provider", Chars), ("subject", Chars), ("create_uid", Integer), ("create_date", Moment), ("write_uid", Integer), ("write_date", Moment)],
-    },
-    Table {
         name: "orest_device",
         key: 1,
         own: &[],
@@ -101,7 +94,14 @@ pub const TABLES: &[Table] = &[
         key: 1,
         own: &[],
         counts: true,
-        columns: &[("id", Integer), ("name", Chars), ("description", Chars), ("active", Bool), ("image", Bytes), ("client_id", Chars), ("client_secret_hash", Chars), ("scope", Chars), ("user_id", Integer), ("model_scheme_id", Integer), ("authorization_code_expiry", Integer), ("authorization_code_retain", Integer), ("access_token_expiry", Integer), ("refresh_token_expiry", Integer), ("create_uid", Integer), ("create_date", Moment), ("write_uid", Integer), ("write_date", Moment)],
+        columns: &[("id", Integer), ("name", Chars), ("description", Chars), ("active", Bool), ("image", Bytes), ("client_id", Chars), ("client_app_id", Chars), ("client_secret_hash", Chars), ("scope", Chars), ("user_id", Integer), ("model_scheme_id", Integer), ("authorization_code_expiry", Integer), ("authorization_code_retain", Integer), ("access_token_expiry", Integer), ("refresh_token_expiry", Integer), ("create_uid", Integer), ("create_date", Moment), ("write_uid", Integer), ("write_date", Moment)],
+    },
+    Table {
+        name: "orest_identity",
+        key: 1,
+        own: &[],
+        counts: true,
+        columns: &[("id", Integer), ("user_id", Integer), ("provider", Chars), ("subject", Chars), ("application_id", Integer), ("create_uid", Integer), ("create_date", Moment), ("write_uid", Integer), ("write_date", Moment)],
     },
     Table {
         name: "orest_application_uri",

@@ -6,12 +6,10 @@ use super::connection::{Backend, Connection};
 use super::dialect;
 use super::error::StoreError;
 use super::schema::{orest_identity as identity, res_groups_users_rel as membership, res_users as user};
+use crate::domain::identity::LOCAL_USERPASS;
 use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Group, GroupSet};
-
-/// The provider of identities by a password that is kept here.
-const LOCAL_PASSWORD: &str = "local-userpass";
 
 /// A user as stored, without his password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +230,7 @@ pub fn find_id_by_login(connection: &mut Connection, login: &str) -> Result<Opti
 /// Gives a user another login, which nobody may have, and his identity by password with it.
 pub fn set_login(connection: &mut Connection, id: UserId, login: &str) -> Result<(), StoreError> {
     diesel::update(user::table.find(id.0)).set(user::login.eq(login)).execute(connection)?;
-    let local = identity::provider.eq(LOCAL_PASSWORD);
+    let local = identity::provider.eq(LOCAL_USERPASS);
     // An identity is a note of how somebody signs in. Whoever has the login has it too.
     let others = identity::table.filter(local.and(identity::subject.eq(login)).and(identity::user_id.ne(id.0)));
     diesel::delete(others).execute(connection)?;
@@ -262,7 +260,7 @@ pub fn set_active(connection: &mut Connection, id: UserId, active: bool, at: Tim
 
 /// Removes the identity by password of a user who has none any more.
 pub fn delete_local_identity(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
-    let own = identity::user_id.eq(id.0).and(identity::provider.eq(LOCAL_PASSWORD));
+    let own = identity::user_id.eq(id.0).and(identity::provider.eq(LOCAL_USERPASS));
     diesel::delete(identity::table.filter(own)).execute(connection)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::MigrationHarness as _;
@@ -106,6 +107,70 @@ fn every_step_can_be_taken_back() {
         let migrations = if kind == Kind::Sqlite { migrations::SQLITE } else { migrations::POSTGRES };
         connection.run_pending_migrations(migrations).unwrap();
         assert_eq!(schema(&mut connection), before, "{kind:?}");
+    }
+}
+
+/// Takes steps back until this one is taken back too.
+fn revert_to(connection: &mut Connection, kind: Kind, step: &str) {
+    loop {
+        let migrations = if kind == Kind::Sqlite { migrations::SQLITE } else { migrations::POSTGRES };
+        if connection.revert_last_migration(migrations).unwrap().to_string() == step {
+            return;
+        }
+    }
+}
+
+/// SQLite changes no CHECK, so that step writes into the schema itself: what was there must be whole, for every connection.
+#[test]
+fn another_grant_type_comes_and_goes_and_all_else_stays() {
+    const NOW: &str = "'2026-11-21 10:00:00'";
+    for kind in Kind::both() {
+        let database = TestDatabase::migrated(kind);
+        let mut connection = database.connect();
+        revert_to(&mut connection, kind, "20261121000007");
+        let columns = "(name, create_date, write_date";
+        let values = format!("('x', {NOW}, {NOW}");
+        connection.batch_execute(&format!("INSERT INTO res_users {columns}, login) VALUES {values}, 'x');")).unwrap();
+        let application = format!("INSERT INTO orest_application {columns}, client_id) VALUES {values}, 'x');");
+        connection.batch_execute(&application).unwrap();
+        let insert = |connection: &mut Connection, grant: &str| {
+            connection.batch_execute(&format!(
+                "INSERT INTO orest_authorization (application_id, user_id, grant_type, create_date, write_date)
+                 VALUES (1, 1, '{grant}', {NOW}, {NOW});"
+            ))
+        };
+        insert(&mut connection, "gateway").unwrap();
+        connection
+            .batch_execute(&format!(
+                "INSERT INTO orest_authorization_code (authorization_id, code_hash, redirect_uri, expires_at, purge_at,
+                     create_date, write_date) VALUES (1, 'x', 'x', {NOW}, {NOW}, {NOW}, {NOW});"
+            ))
+            .unwrap();
+        let mut other = database.connect();
+        assert!(insert(&mut connection, "password").is_err() && insert(&mut other, "password").is_err(), "{kind:?}");
+        let migrations = if kind == Kind::Sqlite { migrations::SQLITE } else { migrations::POSTGRES };
+        connection.run_pending_migrations(migrations).unwrap();
+        for connection in [&mut connection, &mut other, &mut database.connect()] {
+            insert(connection, "password").unwrap();
+            assert!(insert(connection, "nonsense").is_err(), "{kind:?}");
+            let grants = "SELECT grant_type AS line FROM orest_authorization";
+            assert_eq!(lines(connection, grants), ["gateway".to_owned(), "password".to_owned()].into());
+            if kind == Kind::Sqlite {
+                let whole = lines(connection, "SELECT integrity_check AS line FROM pragma_integrity_check");
+                assert_eq!(whole, ["ok".to_owned()].into());
+                let broken = "SELECT \"table\" AS line FROM pragma_foreign_key_check";
+                assert_eq!(lines(connection, broken), BTreeSet::new());
+            }
+        }
+        assert!(connection.batch_execute("DELETE FROM orest_application;").is_err(), "references still hold");
+        connection.batch_execute("DELETE FROM orest_authorization;").unwrap();
+        let codes = "SELECT code_hash AS line FROM orest_authorization_code";
+        assert_eq!(lines(&mut connection, codes), BTreeSet::new(), "and still cascade");
+        insert(&mut connection, "password").unwrap();
+        revert_to(&mut connection, kind, "20261121000007");
+        let grants = "SELECT grant_type AS line FROM orest_authorization";
+        assert_eq!(lines(&mut connection, grants), BTreeSet::new(), "what the older schema can't hold");
+        assert!(insert(&mut connection, "password").is_err());
     }
 }
 

@@ -32,6 +32,7 @@ class OrestAuthorization(models.Model):
             ("authorization_code", "Authorization code"),
             ("client_credentials", "Client credentials"),
             ("gateway", "Gateway session"),
+            ("password", "Admin API session"),
         ],
         "Grant",
         readonly=True,

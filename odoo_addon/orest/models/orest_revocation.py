@@ -7,7 +7,7 @@ from .. import compat
 #: As long as the service lets an act be taken back …
 UNDO_WINDOW = timedelta(minutes=15)
 #: … that came through one of these doors.
-UNDO_CHANNELS = ("rpc", "unlink", "server_action", "orest_rpc", "device_revoke", "command_line")
+UNDO_CHANNELS = ("rpc", "unlink", "server_action", "orest_rpc", "device_revoke", "command_line", "admin_api")
 
 
 class OrestRevocation(models.Model):
@@ -53,6 +53,7 @@ class OrestRevocation(models.Model):
             ("application_delete", "Application deleted"),
             ("device_revoke", "Device revoked"),
             ("command_line", "Command line"),
+            ("admin_api", "Admin API"),
         ],
         "Door",
         readonly=True,

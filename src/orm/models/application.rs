@@ -24,6 +24,11 @@ pub const APPLICATION: Model = Model {
             .help("The OAuth client_id; made here if left empty.")
             .create_only()
             .in_name_search(),
+        char("client_app_id", "App ID")
+            .help(
+                "What App Services' clients and the command line call it; made here, and the same under another name.",
+            )
+            .readonly(),
         boolean("is_public", "Public client")
             .help("Has no secret (a browser or phone application) and must use PKCE.")
             .expression("({t}.client_secret_hash IS NULL)"),
@@ -60,6 +65,10 @@ pub const APPLICATION: Model = Model {
         Unique {
             columns: "orest_application.client_id",
             message: "An application with this client ID exists already.",
+        },
+        Unique {
+            columns: "orest_application.client_app_id",
+            message: "An application with this app ID exists already.",
         },
     ],
 };

@@ -27,6 +27,7 @@ pub const AUTHORIZATION: Model = Model {
             ("authorization_code", "Authorization code"),
             ("client_credentials", "Client credentials"),
             ("gateway", "Gateway session"),
+            ("password", "Admin API session"),
         ]).help("How it came to be.").readonly(),
         char("scope", "Scopes").help("What was granted, separated by spaces.").readonly(),
         char("redirect_uri", "Application URI").help("Where the answer went.").readonly(),

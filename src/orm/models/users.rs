@@ -70,6 +70,8 @@ pub const IDENTITY: Model = Model {
         many2one("user_id", "User", "res.users").help("Whose it is.").required(),
         char("provider", "Provider").help("The provider's type, such as local-userpass.").required(),
         char("subject", "Subject").help("Who he is for the provider.").required(),
+        many2one("application_id", "Application", "orest.application")
+            .help("For which application he was registered; empty: for none in particular."),
     ],
     access: &[Access::full(Group::ErpManager), Access::read(Group::User)],
     rules: &[
