@@ -69,6 +69,7 @@ impl App {
         let ring = load_keys(&store, &keys, entropy.as_ref(), clock.now()).await?;
         let service = Service::start_with(store, ring, clock, entropy, config.cluster).await?;
         service.ensure_shipped_actions().await?;
+        service.ensure_client_app_ids().await?;
         Ok(Self { service, keys })
     }
 

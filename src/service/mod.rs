@@ -5,10 +5,14 @@
 //! * [`authorize`]: what an application asks for; [`issue`], [`refresh`]: where tokens come from.
 //! * [`pairing`], [`sync`]: the one Odoo whose users these are.
 //! * [`tickets`]: a person's answer, on its way from Odoo to here.
-//! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients.
+//! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients; [`admin_sessions`]: administrators at the Admin API.
+//! * [`app_services`]: applications and their users, as App Services has them.
 
+pub mod admin_sessions;
+pub mod app_services;
 pub mod authorize;
 pub mod bootstrap;
+pub mod built_in;
 pub mod demo;
 pub mod error;
 pub mod failures;
@@ -35,7 +39,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, watch};
 
 use crate::cluster::{Applier, BootClock, Cluster, Settings, SharedMonotonic};
-use crate::domain::revocation::{Channel, Revocation, Settlement};
+use crate::domain::revocation::{Channel, Receipt, Revocation, Settlement, Unconfirmed};
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp, unix};
 use crate::domain::token::{Claims, KeyRing, SealedToken, TokenKind};
 use crate::domain::user::Actor;
@@ -225,7 +229,7 @@ impl Service {
         E: From<StoreError> + From<Error> + Send + 'static,
     {
         let (value, settlement) = self.write_settled(work).await?;
-        match self.unconfirmed(settlement) {
+        match self.unconfirmed(settlement.unconfirmed) {
             None => Ok(value),
             Some(error) => Err(error.into()),
         }
@@ -257,8 +261,16 @@ impl Service {
         .await
     }
 
-    fn unconfirmed(&self, settlement: Settlement) -> Option<Error> {
-        let nodes = settlement.unconfirmed;
+    /// For who promises that an act holds, and gives no receipt that could say where it does not.
+    ///
+    /// # Errors
+    /// [`Error::Unconfirmed`]
+    pub(crate) fn check_confirmed(&self, receipts: &[Receipt]) -> Result<(), Error> {
+        let nodes = receipts.iter().flat_map(|receipt| receipt.unconfirmed.iter().cloned()).collect();
+        self.unconfirmed(nodes).map_or(Ok(()), Err)
+    }
+
+    fn unconfirmed(&self, nodes: Vec<Unconfirmed>) -> Option<Error> {
         let last = nodes.iter().map(|node| node.until).max()?;
         let retry_after = (last - self.now()).to_std().unwrap_or_default();
         Some(Error::Unconfirmed { nodes, retry_after })

@@ -73,7 +73,8 @@ impl Service {
         options: &RevokeOptions,
     ) -> Result<Receipt, Error> {
         // Authorizations that were made since the selection was resolved have higher ids.
-        let own = matches!(selection, Selection::User(id) if Some(*id) == context.actor.user);
+        let own = matches!(selection, Selection::User(id) | Selection::UserOfApplication(id, _)
+            if Some(*id) == context.actor.user);
         if let (true, Some(owner)) = (own || context.actor.is_orest_admin(), owner_of(selection)) {
             let after = set.max().map_or(0, i64::from);
             set |= to_set(authorizations::list_ids(tx.connection, owner, after)?);
@@ -304,9 +305,9 @@ impl Service {
         let own = |user: &UserId| Some(*user) == actor.user;
         let whole = match selection {
             _ if actor.is_orest_admin() => true,
-            Selection::User(user) if own(user) => true,
+            Selection::User(user) | Selection::UserOfApplication(user, _) if own(user) => true,
             // Not even whether there are any is his to know.
-            Selection::User(_) | Selection::Application(_) => {
+            Selection::User(_) | Selection::Application(_) | Selection::UserOfApplication(..) => {
                 return Err(Error::Forbidden("you may only revoke your own authorizations".to_owned()));
             }
             Selection::Ids(_) | Selection::Found { .. } | Selection::Device(_) => false,
@@ -314,8 +315,11 @@ impl Service {
         let set = match selection {
             Selection::Ids(ids) => return self.resolve_ids(actor, ids).await,
             Selection::Found { set, .. } => set.clone(),
-            Selection::User(_) | Selection::Application(_) | Selection::Device(_) => {
-                let owner = owner_of(selection).expect("these three have one");
+            Selection::User(_)
+            | Selection::Application(_)
+            | Selection::UserOfApplication(..)
+            | Selection::Device(_) => {
+                let owner = owner_of(selection).expect("these have one");
                 to_set(self.store.read(move |connection| authorizations::list_ids(connection, owner, 0)).await?)
             }
         };
@@ -561,7 +565,7 @@ fn reassign_kept(tx: &mut Tx<'_>, undo: &Revocation) -> Result<(), StoreError> {
 /// What a person has answered in Odoo before his authorizations were taken back must not bring him a new one after it.
 fn stop_answers_in(tx: &mut Tx<'_>, selection: &Selection, set: &RoaringBitmap) -> Result<(), StoreError> {
     match selection {
-        Selection::User(id) => tickets::delete_of(tx.connection, *id)?,
+        Selection::User(id) | Selection::UserOfApplication(id, _) => tickets::delete_of(tx.connection, *id)?,
         Selection::Application(id) => tickets::delete_of_application(tx.connection, *id)?,
         Selection::Device(id) => tickets::delete_of_devices(tx.connection, &[id.0])?,
         Selection::Ids(_) | Selection::Found { .. } => {}
@@ -580,6 +584,7 @@ const fn owner_of(selection: &Selection) -> Option<Owner> {
     match selection {
         Selection::User(id) => Some(Owner::User(*id)),
         Selection::Application(id) => Some(Owner::Application(*id)),
+        Selection::UserOfApplication(user, application) => Some(Owner::UserOfApplication(*user, *application)),
         Selection::Device(id) => Some(Owner::Device(*id)),
         Selection::Ids(_) | Selection::Found { .. } => None,
     }

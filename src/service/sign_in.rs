@@ -48,6 +48,8 @@ enum Proof {
     Password(String),
     /// A ticket of the paired Odoo, taken in the same transaction.
     Ticket,
+    /// The row of his API key. It must still be there.
+    ApiKey(i64),
 }
 
 impl fmt::Debug for SignedIn {
@@ -62,12 +64,18 @@ impl SignedIn {
         Self { user, proof: Proof::Ticket }
     }
 
-    /// Whether it is still his password, and he may still act, as of this transaction.
-    fn check_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    /// Who shows his API key, which has this row.
+    pub(super) const fn by_api_key(user: Arc<User>, row: i64) -> Self {
+        Self { user, proof: Proof::ApiKey(row) }
+    }
+
+    /// Whether it is still his password or key, and he may still act, as of this transaction.
+    pub(super) fn check_in(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let acts = users::find(tx.connection, self.user.id)?.is_some_and(|user| user.may_act());
         let holds = match &self.proof {
             Proof::Password(hash) => users::find_password(tx.connection, self.user.id)?.as_ref() == Some(hash),
             Proof::Ticket => true,
+            Proof::ApiKey(id) => sessions::list_api_key_owners(tx.connection, &[*id])?.contains(&(*id, self.user.id.0)),
         };
         if acts && holds { Ok(()) } else { Err(Error::Unauthenticated) }
     }
@@ -359,7 +367,7 @@ impl Service {
         let signed_in = self.user_by_password(&user.login, password, address).await?;
         Ok(signed_in.filter(|signed_in| signed_in.user.id == user.id).and_then(|signed_in| match signed_in.proof {
             Proof::Password(hash) => Some(SecretHash::of(&hash)),
-            Proof::Ticket => None,
+            Proof::Ticket | Proof::ApiKey(_) => None,
         }))
     }
 

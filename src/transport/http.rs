@@ -25,7 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::{oauth, odoo, ops, rpc};
+use super::{admin_api, oauth, odoo, ops, rpc};
 use crate::limits;
 use crate::orm::call::Orm;
 use crate::service::Service;
@@ -85,6 +85,7 @@ pub fn router(state: AppState) -> Router {
         .merge(ops::router(state.clone()))
         .merge(odoo::router(state.clone()))
         .merge(rpc::router(state.clone()))
+        .merge(admin_api::router(state.clone()))
         .merge(oauth::router(state.clone()));
     let (settings, hot) = (Arc::clone(&state.settings), state.clone());
     // One stack around the whole router: a `Router::layer` each would be a box each, cloned with every request.

@@ -45,6 +45,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
         method: "action_revoke_all_sessions",
         model: &users::USERS,
     },
+    BuiltIn { code: "records.unlink()", method: "unlink", model: &users::USERS },
     BuiltIn { code: "records.action_revoke()", method: "action_revoke", model: &device::DEVICE },
 ];
 
@@ -65,6 +66,7 @@ const SHIPPED: &[(&str, &str, &str, &[Group])] = &[
         "action_revoke_all_sessions",
         &[Group::ErpManager, Group::OrestAdmin],
     ),
+    ("orest.action_delete_users", "Delete", "unlink", &[Group::ErpManager]),
 ];
 
 impl BuiltIn {

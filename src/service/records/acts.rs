@@ -42,7 +42,7 @@ impl Records {
                 let user = users::find(change.tx.connection, id)?;
                 if let Some(user) = user.filter(|user| user.pending) {
                     return Err(OdooError::user(format!(
-                        "{} is pending: only a confirmed user can be disabled.",
+                        "{} is pending: a user who is not confirmed yet can't be disabled, only deleted.",
                         user.name
                     ))
                     .into());

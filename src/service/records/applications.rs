@@ -50,6 +50,11 @@ impl Change<'_, '_> {
             }
             _ => {}
         }
+        if new {
+            let name = values.text("name").flatten().unwrap_or_default();
+            let made = self.records.service.new_client_app_id_in(self.tx, name)?;
+            values.set(field("client_app_id"), text(made));
+        }
         if let Some(scope) = values.text("scope") {
             let scope = Scope::parse(scope.unwrap_or_default()).map_err(|_| {
                 OdooError::validation(

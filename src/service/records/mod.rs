@@ -6,6 +6,7 @@
 
 mod actions;
 mod acts;
+mod app_services;
 mod applications;
 mod change;
 mod hooks;

@@ -117,8 +117,9 @@ async fn keyed_caller(state: &AppState, headers: &HeaderMap, peer: Option<IpAddr
             )),
         };
     };
-    // Access tokens of applications are no keys: what they may do is for the resource servers that ask us.
-    let user = state.service.user_by_api_key(key, RPC_SCOPE).await;
+    // Access tokens of applications are no keys: what they may do is for the resource servers that ask us. Those of an
+    // administrator's own session are.
+    let user = state.service.user_by_bearer(key, RPC_SCOPE).await;
     let user = user.map_err(|error| error::json2(&OdooError::of_service(&error, 0)))?;
     let Some(user) = user else { return Err(error::json2_unauthorized("Invalid apikey")) };
     if session.is_some_and(|session| session.user.id != user.id) {

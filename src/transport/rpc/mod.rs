@@ -5,8 +5,8 @@
 //! * [`server`]: what they do.
 //! * [`error`]: the codes.
 //!
-//! Callers say who they are with each HTTP request, or once when a WebSocket opens: `Authorization: Bearer <API key>`, or
-//! Basic with login and password. Whether they may is asked anew with each call and with each act that a subscription
+//! Callers say who they are with each HTTP request, or once when a WebSocket opens: `Authorization: Bearer` with an API key or an
+//! access token of a session at the Admin API, or Basic with login and password. Whether they may is asked anew with each call and with each act that a subscription
 //! gives, so that a WebSocket does not outlive a password, a key or a right.
 
 pub mod api;
@@ -104,7 +104,7 @@ fn credentials(headers: &HeaderMap, peer: Option<std::net::IpAddr>) -> Option<Cr
     let (scheme, given) = value.split_once(' ')?;
     let given = given.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(Credentials::api_key(given, peer));
+        return Some(Credentials::bearer(given, peer));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;

@@ -32,14 +32,14 @@ pub struct Credentials {
 }
 
 enum Kind {
-    ApiKey(String),
+    Bearer(String),
     Password { login: String, password: String },
 }
 
 impl Credentials {
-    /// By API key.
-    pub fn api_key(key: &str, peer: Option<IpAddr>) -> Self {
-        Self { peer, kind: Arc::new(Kind::ApiKey(key.to_owned())) }
+    /// By API key, or by an access token of an administrator's session.
+    pub fn bearer(key: &str, peer: Option<IpAddr>) -> Self {
+        Self { peer, kind: Arc::new(Kind::Bearer(key.to_owned())) }
     }
 
     /// By login and password.
@@ -51,7 +51,7 @@ impl Credentials {
     /// Who calls, as of now.
     pub async fn context(&self, service: &Service) -> Result<Context, Error> {
         let user = match &*self.kind {
-            Kind::ApiKey(key) => service.user_by_api_key(key, RPC_SCOPE).await?,
+            Kind::Bearer(key) => service.user_by_bearer(key, RPC_SCOPE).await?,
             Kind::Password { login, password } => {
                 service.user_by_password(login, password, self.peer).await?.map(|signed_in| signed_in.user)
             }

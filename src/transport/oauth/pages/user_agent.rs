@@ -20,6 +20,10 @@ const BROWSERS: &[(&str, &str)] = &[
     ("Safari/", "Safari"),
     ("curl/", "curl"),
     ("python-requests/", "Python"),
+    ("orest/", "orest"),
+    ("axios/", "axios"),
+    ("Go-http-client/", "Go"),
+    ("node", "Node.js"),
 ];
 
 const PLATFORMS: &[(&str, &str)] = &[
