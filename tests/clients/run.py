@@ -30,6 +30,7 @@ WITH_SERVER = {
     "odoo-api": "odoo-api-client",
     "authlib": "authlib_client.py",
     "openid-client": "openid_client.mjs",
+    "app-services": "app_services.mjs",
 }
 WITH_BINARY = {"golden": "golden.py", "main-job": "main_job.py", "kill": "kill.py"}
 

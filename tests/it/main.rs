@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that they are linked once.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admin_api;
 mod another_history;
 mod cluster;
 mod command_line;

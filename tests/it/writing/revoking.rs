@@ -159,7 +159,7 @@ async fn the_server_action() {
     }
     let actions = "ir.actions.server";
     let shipped = answer(&test, "admin", actions, "search_count", json!([[]]), json!({})).await;
-    assert_eq!(shipped, json!(5));
+    assert_eq!(shipped, json!(6));
     let bindings = |login: &'static str| {
         let test = &test;
         async move { answer(test, login, "ir.actions.actions", "get_bindings", json!([MODEL]), json!({})).await }

@@ -294,9 +294,53 @@ async fn a_pending_user_can_t_be_disabled() {
     let test = TestService::new().await;
     answer(&test, "admin", MODEL, "write", json!([[4], {"state": "pending"}]), json!({})).await;
     let refused = answer(&test, "admin", MODEL, "action_disable", json!([[3, 4]]), json!({})).await;
-    assert_eq!(refused, "odoo.exceptions.UserError: Bob is pending: only a confirmed user can be disabled.");
+    assert_eq!(
+        refused,
+        "odoo.exceptions.UserError: Bob is pending: a user who is not confirmed yet can't be disabled, only deleted."
+    );
     let alice = answer(&test, "admin", MODEL, "read", json!([3, ["active"]]), json!({})).await;
     assert_eq!(alice, json!([{"id": 3, "active": true}]), "none of them");
+}
+
+/// The four deeds stand in the Action menu of users once an administrator has put them there, and are what the methods are.
+#[tokio::test]
+async fn from_the_action_menu() {
+    let managers = "odoo.exceptions.AccessError: You don't have enough access rights to run this action.";
+    for (name, good_after, channel, allowed) in [
+        ("orest.action_disable_users", false, "user_disable", "erna"),
+        ("orest.action_revoke_all_sessions", false, "server_action", "olga"),
+        ("orest.action_delete_users", false, "user_delete", "erna"),
+        ("orest.action_enable_users", true, "", "erna"),
+    ] {
+        let test = TestService::new().await;
+        test.service.ensure_shipped_actions().await.expect("shipped");
+        let actions = "ir.actions.server";
+        let ids = answer(&test, "admin", actions, "search", json!([[["xml_id", "=", name]]]), json!({})).await;
+        let id = ids[0].as_i64().unwrap_or_else(|| panic!("{name}: {ids}"));
+        answer(&test, "admin", actions, "create_action", json!([[id]]), json!({})).await;
+        let menu = answer(&test, "admin", "ir.actions.actions", "get_bindings", json!([MODEL]), json!({})).await;
+        assert_eq!(menu["action"][0]["id"], id, "{name}: {menu}");
+        let bob = Bob::of(&test).await;
+        let context = json!({"context": {"active_model": MODEL, "active_ids": [4], "revoke_reason": "left"}});
+        assert_eq!(answer(&test, "alice", actions, "run", json!([[id]]), context.clone()).await, managers, "{name}");
+        let done = answer(&test, allowed, actions, "run", json!([[id]]), context).await;
+        assert_eq!(done["params"]["type"], "success", "{name}: {done}");
+        assert_eq!(bob.good().await[0], good_after, "{name}");
+        let fields = json!([[["id", ">", 2]], ["channel"]]);
+        let made = answer(&test, "admin", "orest.revocation", "search_read", fields, json!({})).await;
+        let expect = if channel.is_empty() { json!([]) } else { json!([{"id": 3, "channel": channel}]) };
+        assert_eq!(made, expect, "{name}");
+        let there = answer(
+            &test,
+            "admin",
+            MODEL,
+            "search_count",
+            json!([[["id", "=", 4], ["active", "in", [true, false]]]]),
+            json!({}),
+        )
+        .await;
+        assert_eq!(there, json!(i64::from(name != "orest.action_delete_users")), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,104 @@
+//! Pages of users: each of them once, in every order, while some of them go.
+
+use std::collections::BTreeSet;
+
+use orest::domain::ids::{ApplicationId, UserId};
+use orest::domain::object_id::{object_id, parse_object_id};
+use orest::store::records::{self, SqlValue};
+use orest::store::users::{self, NewUser};
+use orest::store::{StoreError, app_services};
+use serde_json::{Value, json};
+
+use super::{Admin, app, refused};
+
+const REGISTERED: i64 = 120;
+
+/// Registers users for Report Maker; every third has signed in, some at the same moment.
+async fn register(admin: &Admin) {
+    let now = admin.test().service.now();
+    let done: Result<(), StoreError> = admin
+        .test()
+        .store
+        .write(move |tx| {
+            for number in 0..REGISTERED {
+                let login = format!("user-{number}@example.com");
+                let new = NewUser {
+                    login: &login,
+                    name: &login,
+                    email: None,
+                    password_hash: None,
+                    state: "confirmed",
+                    groups: &[],
+                };
+                let made = now - std::time::Duration::from_secs(u64::try_from(number % 7 * 60).unwrap());
+                let id = users::insert(tx.connection, &new, None, made)?;
+                users::insert_identity(tx.connection, id, "local-userpass", &login, now)?;
+                app_services::register(tx.connection, ApplicationId(2), id)?;
+                if number % 3 == 0 {
+                    let at =
+                        SqlValue::Timestamp(now - std::time::Duration::from_secs(u64::try_from(number % 5).unwrap()));
+                    records::update(tx.connection, "res_users", &[id.0], &[("login_date", at)])?;
+                }
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+}
+
+/// All pages, one after the other, and how long each is.
+async fn pages(admin: &Admin, query: &str) -> (Vec<Value>, Vec<usize>) {
+    let (mut all, mut lengths) = (Vec::<Value>::new(), Vec::new());
+    loop {
+        let after = all.last().map_or_else(String::new, |user| format!("&after={}", user["_id"].as_str().unwrap()));
+        let (status, page) = admin.get(&format!("{}/users?{query}{after}", app(2))).await;
+        assert_eq!(status, 200, "{page}");
+        let page = page.as_array().unwrap();
+        lengths.push(page.len());
+        all.extend_from_slice(page);
+        if page.len() < 50 {
+            return (all, lengths);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_user_once_in_every_order() {
+    let admin = Admin::new().await;
+    register(&admin).await;
+    for (sort, field) in
+        [("_id", "_id"), ("creation_date", "creation_date"), ("last_authentication_date", "last_authentication_date")]
+    {
+        for desc in [false, true] {
+            let (users, lengths) = pages(&admin, &format!("sort={sort}&desc={desc}")).await;
+            assert_eq!(lengths, [50, 50, 22], "{sort} {desc}");
+            let ids: BTreeSet<_> = users.iter().map(|user| user["_id"].as_str().unwrap()).collect();
+            assert_eq!(ids.len(), 122, "{sort} {desc}");
+            let key = |user: &Value| {
+                let id = parse_object_id(user["_id"].as_str().unwrap()).unwrap();
+                (if field == "_id" { id } else { user[field].as_i64().unwrap() }, id)
+            };
+            let in_order = users
+                .windows(2)
+                .all(|pair| if desc { key(&pair[0]) > key(&pair[1]) } else { key(&pair[0]) < key(&pair[1]) });
+            assert!(in_order, "{sort} {desc}");
+        }
+    }
+    let (some, _) = pages(&admin, "provider_types=local-userpass&status=enabled").await;
+    assert_eq!(some.len(), usize::try_from(REGISTERED).unwrap());
+}
+
+/// Who deletes page by page names users that are gone.
+#[tokio::test]
+async fn behind_a_user_who_is_gone() {
+    let admin = Admin::new().await;
+    register(&admin).await;
+    let first = admin.ids(&format!("{}/users", app(2))).await;
+    let last = parse_object_id(first[49].as_str().unwrap()).unwrap();
+    let gone: Result<bool, StoreError> =
+        admin.test().store.write(move |tx| users::delete(tx.connection, UserId(last))).await;
+    assert!(gone.unwrap());
+    let path = format!("{}/users?after={}", app(2), object_id(last));
+    assert_eq!(admin.ids(&path).await[0], json!(object_id(last + 1)));
+    assert_eq!(admin.get(&format!("{path}&sort=creation_date")).await, refused(400, "InvalidParameter"));
+}
