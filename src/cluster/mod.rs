@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-pub use applier::Applier;
+pub use applier::{Applier, ToFill};
 use applier::FollowError;
 use barrier::{Barrier, Waiting};
 pub use clock::{BootClock, Monotonic, SharedMonotonic};
