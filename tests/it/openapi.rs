@@ -43,8 +43,13 @@ async fn each_call_is_described() {
         let id = call["operationId"].as_str().unwrap_or_else(|| panic!("{verb} {path} has a name"));
         assert!(ids.insert(id.to_owned()), "{id} is there twice");
         assert!(call["summary"].as_str().is_some_and(|text| !text.is_empty()), "{verb} {path} says what it does");
-        assert!(call["tags"].as_array().unwrap().iter().all(|tag| tags.contains(&tag)), "{verb} {path}: {}", call["tags"]);
-        for scheme in call["security"].as_array().into_iter().flatten().flat_map(|one| one.as_object().unwrap().keys()) {
+        assert!(
+            call["tags"].as_array().unwrap().iter().all(|tag| tags.contains(&tag)),
+            "{verb} {path}: {}",
+            call["tags"]
+        );
+        for scheme in call["security"].as_array().into_iter().flatten().flat_map(|one| one.as_object().unwrap().keys())
+        {
             let known = &document["components"]["securitySchemes"][scheme];
             assert!(known.is_object(), "{verb} {path}: {scheme} is described");
         }

@@ -117,7 +117,9 @@ impl TestDatabase {
             }
             Kept::Name(name) => {
                 administer(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-                administer(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
+                administer(&format!(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"
+                ));
             }
         }
     }
