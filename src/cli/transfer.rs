@@ -16,7 +16,7 @@ use crate::store::transfer::{TABLES, Transfer};
 #[derive(Args)]
 #[command(after_help = "\
 Step by step:
-  1. stop the server (of several, each)
+  1. start the server with this version once, then stop it (of several, each)
   2. orest transfer --from sqlite:///var/lib/orest/orest.sqlite3 --to postgres://orest@db.example.com/orest
   3. start the server with OREST_DATABASE_URL set to what --to was; its data folder, with the file sealing-keys, stays
 The source is only read. Whatever interrupts it, run it again: it begins from the start. Until it has ended and each table has
@@ -25,7 +25,7 @@ pub struct TransferCommand {
     /// Where everything is, such as sqlite:///var/lib/orest/orest.sqlite3
     #[arg(long, value_name = "URL", env = "OREST_TRANSFER_FROM", hide_env_values = true)]
     from: String,
-    /// Where it goes, such as postgres://orest:password@db.example.com/orest; it must be empty
+    /// Where it goes, such as postgres://orest@db.example.com/orest; it must be empty. With a password in it, set the variable
     #[arg(long, value_name = "URL", env = "OREST_TRANSFER_TO", hide_env_values = true)]
     to: String,
 }

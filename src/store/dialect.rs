@@ -299,6 +299,17 @@ pub fn claim_for_transfer(connection: &mut Connection) -> QueryResult<bool> {
     Ok(sql.returning::<BigInt>().get_result::<i64>(connection)? == 1)
 }
 
+/// Tells, compared with what it was before on the same connection, whether anybody else has written: SQLite counts that; with
+/// us every write locks the row of the feed, on which that leaves its mark.
+pub fn last_write(connection: &mut Connection) -> QueryResult<String> {
+    let mut sql = Sql::new();
+    sql.either(
+        "SELECT CAST(data_version AS TEXT) FROM pragma_data_version",
+        "SELECT xmin::text || ' ' || xmax::text || ' ' || ctid::text || ' ' || tag FROM orest_feed WHERE id = 1",
+    );
+    sql.returning::<Text>().get_result(connection)
+}
+
 /// Begins a transaction that reads all as of one moment.
 pub fn begin_snapshot(connection: &mut Connection) -> QueryResult<()> {
     let mut sql = Sql::new();

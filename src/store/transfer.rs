@@ -7,6 +7,7 @@
 //! # To add a table or a column
 //! A line in [`TABLES`], behind what it refers to. A test holds the list against the migrations.
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use serde_json::Value;
@@ -250,6 +251,12 @@ pub enum TransferError {
         /// The column.
         column: &'static str,
     },
+    /// Something was written to the source after it was read.
+    #[error(
+        "{0} was written to while it was moved, and what was written then is missing from the target: stop whatever uses it, and \
+         begin again"
+    )]
+    Moved(String),
     /// What was read back is not what was written.
     #[error(
         "{table}: {source_rows} rows with the checksum {source_sum} became {target_rows} with {target_sum}. Begin again"
@@ -321,6 +328,8 @@ pub struct Transfer {
     pub again: bool,
     /// Rows that are read and written at a time.
     pub batch: usize,
+    /// What the source was written by last.
+    written: String,
 }
 
 struct Side {
@@ -345,22 +354,32 @@ impl Side {
             StoreError::Unavailable(cause) => TransferError::InUse { database: name.clone(), cause },
             error => TransferError::Store { database: name.clone(), error },
         })?;
-        let connection = connect(url);
+        let connection = if create { connect(url) } else { connect_source(url) };
         let connection = connection.map_err(|error| TransferError::Store { database: name.clone(), error })?;
         let mut this = Self { name, connection, nul: url.path().is_some(), _claim: claim };
-        // Nodes of a server's database claim nothing; they renew their leases.
-        let node = match url.path() {
-            Some(_) => None,
-            None => this.run(|connection| nodes::find_renewed_within(connection, SILENCE_SECONDS))?,
-        };
-        match node {
-            None => Ok(this),
+        this.refuse_if_served()?;
+        Ok(this)
+    }
+
+    /// Nodes of a server's database claim nothing; they renew their leases.
+    fn refuse_if_served(&mut self) -> Result<(), TransferError> {
+        if matches!(self.connection, Connection::Sqlite(_)) {
+            return Ok(());
+        }
+        match self.run(|connection| nodes::find_renewed_within(connection, SILENCE_SECONDS))? {
+            None => Ok(()),
             Some(node) => {
                 let cause = format!("the node {node} renewed its lease less than {SILENCE_SECONDS} s ago");
-                Err(TransferError::InUse { database: this.name, cause })
+                Err(TransferError::InUse { database: self.name.clone(), cause })
             }
         }
     }
+}
+
+/// A source is only read: what runs on it may be of an earlier version.
+fn connect_source(url: &DatabaseUrl) -> Result<Connection, StoreError> {
+    drop(migrations::check(url)?);
+    url.connect_migrator()
 }
 
 /// Brings the database to this version's schema. The connection may take its time.
@@ -372,11 +391,11 @@ fn connect(url: &DatabaseUrl) -> Result<Connection, StoreError> {
 }
 
 impl Transfer {
-    /// Brings both databases to this version's schema, and marks the target as unfinished. Of a transfer between the same two
+    /// Brings the target to this version's schema, and marks it as unfinished. Of a transfer between the same two
     /// that was interrupted everything is removed first.
     ///
     /// # Errors
-    /// A server runs on one of them, or the target is not empty.
+    /// A server runs on one of them, the target is not empty, or the source is of an earlier version.
     pub fn begin(from: &DatabaseUrl, to: &DatabaseUrl, at: Timestamp) -> Result<Self, TransferError> {
         if from == to {
             return Err(TransferError::Same);
@@ -389,7 +408,8 @@ impl Transfer {
         if let Some(unfinished) = source.run(unfinished)? {
             return Err(TransferError::Another { database: source.name, source_database: unfinished });
         }
-        // All is read as of one moment, whatever another command writes meanwhile.
+        // All is read as of one moment; if another command writes meanwhile, that is noticed in the end.
+        let written = source.run(|connection| Ok(dialect::last_write(connection)?))?;
         source.run(|connection| Ok(dialect::begin_snapshot(connection)?))?;
         let again = match target.run(unfinished)? {
             Some(from) if from != source.name => {
@@ -398,7 +418,7 @@ impl Transfer {
             Some(_) => true,
             None => false,
         };
-        let mut this = Self { source, target, again, batch: BATCH };
+        let mut this = Self { source, target, again, batch: BATCH, written };
         if again {
             this.clear()?;
         } else {
@@ -514,7 +534,18 @@ impl Transfer {
     }
 
     /// Lets the target be served.
+    ///
+    /// # Errors
+    /// [`TransferError::Moved`]: the source has something that the target lacks.
     pub fn finish(mut self) -> Result<(), TransferError> {
+        let written = self.source.run(|connection| {
+            connection.batch_execute("ROLLBACK")?;
+            Ok(dialect::last_write(connection)?)
+        })?;
+        self.source.refuse_if_served()?;
+        if written != self.written {
+            return Err(TransferError::Moved(self.source.name));
+        }
         self.target.run(|connection| {
             let broken = dialect::count_broken_references(connection)?;
             if broken > 0 {

@@ -314,6 +314,36 @@ async fn what_is_in_use_is_left_alone() {
     whole(&from, &to);
 }
 
+/// A command that nobody thought of, or a node that was started again.
+#[tokio::test]
+async fn what_is_written_meanwhile_is_noticed() {
+    for kind in Kind::both() {
+        let (source, folder) = (TestDatabase::migrated(kind), tempfile::tempdir().unwrap());
+        let to = sqlite(folder.path(), "new.sqlite3");
+        let url = source.url.clone();
+        let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.unwrap().unwrap();
+        for writes in [true, false] {
+            let mut transfer = Transfer::begin(&source.url, &to, SystemClock.now()).unwrap();
+            let sums = copy_all(&mut transfer);
+            verify_all(&mut transfer, &sums).unwrap();
+            let read: Result<i64, StoreError> = store.read(orest::store::authorizations::find_last_id).await;
+            read.unwrap();
+            if writes {
+                let (text, now) =
+                    (|text: &str| SqlValue::Text(text.to_owned()), SqlValue::Timestamp(SystemClock.now()));
+                let user =
+                    [("login", text("late")), ("name", text("")), ("create_date", now.clone()), ("write_date", now)];
+                let written: Result<i64, StoreError> =
+                    store.write(move |tx| records::insert(tx.connection, "res_users", &user)).await;
+                written.unwrap();
+            }
+            let finished = transfer.finish();
+            assert_eq!(matches!(finished, Err(TransferError::Moved(_))), writes, "{kind:?}: {finished:?}");
+            assert_eq!(Store::open(&to).is_err(), writes, "{kind:?}");
+        }
+    }
+}
+
 /// A database of this test alone on PostgreSQL; `None`: it was said that there shall be none.
 fn postgres() -> Option<TestDatabase> {
     Kind::has_postgres().then(|| TestDatabase::empty(Kind::Postgres))
