@@ -89,6 +89,8 @@ pub const LIVE_BLOCK: usize = 1 << 16;
 pub const LIVE_USERS_MAX: usize = 100_000;
 /// Applications, and as many model schemes, that are kept in memory.
 pub const LIVE_APPLICATIONS_MAX: usize = 10_000;
+/// How long a node waits for another one that changes the schema.
+pub const MIGRATION_WAIT: Duration = Duration::from_secs(600);
 /// How far the clocks of several nodes may be apart where one judges by another's.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Rows that are read at a time when the live state is loaded …

@@ -57,7 +57,7 @@ impl Keys {
                 config.data_dir.display()
             );
         }
-        let store = Store::open(&config.database)?;
+        let store = Store::open_current(&config.database)?;
         let file = KeyFile::in_folder(&config.data_dir);
         match self.action {
             Action::List => list(&store, &file).await,

@@ -30,7 +30,7 @@ impl Nodes {
         if config.database.path().is_some() {
             anyhow::bail!("the database is a file, which one process serves; several nodes need PostgreSQL");
         }
-        let store = tokio::task::spawn_blocking(move || Store::open(&config.database)).await??;
+        let store = tokio::task::spawn_blocking(move || Store::open_current(&config.database)).await??;
         let nodes = list_nodes(&store).await?;
         match self.format {
             Format::Json => say(serde_json::to_string_pretty(&nodes.iter().map(describe).collect::<Vec<_>>())?),

@@ -92,6 +92,7 @@ impl From<StoreError> for Error {
             }),
             StoreError::Corrupt { .. }
             | StoreError::Newer { .. }
+            | StoreError::Older { .. }
             | StoreError::Unfinished { .. }
             | StoreError::Backend(_) => {
                 tracing::error!(%error, "the store failed");

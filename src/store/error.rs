@@ -40,6 +40,14 @@ pub enum StoreError {
         /// The first step that this version does not know.
         step: String,
     },
+    /// The database is of an earlier version, and who asks is not the one to change that.
+    #[error(
+        "{database} is of an earlier version of orest: start `orest serve` of this version first, which brings it up to date"
+    )]
+    Older {
+        /// Which.
+        database: String,
+    },
     /// Not everything is there yet.
     #[error(
         "the database holds a transfer from {source_database} that has not ended: run `orest transfer` again, with the same \

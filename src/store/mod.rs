@@ -92,7 +92,18 @@ impl Store {
     /// Opens the database, makes it if it is a file that is not there, and brings it to this version's schema.
     /// Blocks: call it before the runtime serves.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let mut connection = migrations::run(url)?;
+        Self::over(url, migrations::run(url)?)
+    }
+
+    /// Opens a database that is of this version, for commands: a server that runs may be of an earlier one. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Older`]: it is not; nothing of it is changed.
+    pub fn open_current(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        Self::over(url, migrations::check(url)?)
+    }
+
+    fn over(url: &DatabaseUrl, mut connection: Connection) -> Result<Self, StoreError> {
         if let Some(source_database) = transfer::unfinished(&mut connection)? {
             return Err(StoreError::Unfinished { source_database });
         }

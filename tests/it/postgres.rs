@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
+use orest::domain::time::{Clock as _, SystemClock};
 use orest::store::records::{self, SqlValue};
+use orest::store::transfer::{Transfer, TransferError};
 use orest::store::{DatabaseUrl, Store, StoreError};
 
 use crate::command_line::{Server, orest};
@@ -84,6 +86,55 @@ fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
         assert!(matches!(&error, StoreError::Newer { step, .. } if step == "29990101000000"), "{kind:?}: {error}");
         assert!(error.to_string().contains("newer orest"), "{error}");
     }
+}
+
+/// A command of a new version must not change what a server of an old one works on.
+#[test]
+fn what_only_looks_brings_nothing_up_to_date() {
+    for kind in Kind::both() {
+        let database = TestDatabase::migrated(kind);
+        let newest = "DELETE FROM __diesel_schema_migrations \
+                      WHERE version = (SELECT MAX(version) FROM __diesel_schema_migrations)";
+        assert!(Store::open_current(&database.url).is_ok(), "{kind:?}");
+        database.connect().batch_execute(newest).unwrap();
+        let Err(error) = Store::open_current(&database.url) else { panic!("{kind:?}: it opened") };
+        assert!(matches!(&error, StoreError::Older { .. }), "{kind:?}: {error}");
+        let empty = TestDatabase::empty(kind);
+        let transfer = Transfer::begin(&database.url, &empty.url, SystemClock.now());
+        let Err(TransferError::Store { error: StoreError::Older { .. }, .. }) = transfer else { panic!("{kind:?}") };
+    }
+    if Kind::has_postgres() {
+        let empty = TestDatabase::empty(Kind::Postgres);
+        assert!(matches!(Store::open_current(&empty.url), Err(StoreError::Older { .. })));
+        let tables = "SELECT COUNT(*) AS number FROM pg_tables WHERE schemaname = 'public'";
+        let tables: Number = diesel::sql_query(tables).get_result(&mut empty.connect()).unwrap();
+        assert_eq!(tables.number, 0);
+    }
+}
+
+#[test]
+fn who_has_nothing_to_migrate_waits_for_nobody_who_does() {
+    if !Kind::has_postgres() {
+        return;
+    }
+    const LOCK: &str = "SELECT pg_advisory_lock(673782026)";
+    let (current, empty) = (TestDatabase::migrated(Kind::Postgres), TestDatabase::empty(Kind::Postgres));
+    let mut holder = current.connect();
+    holder.batch_execute(LOCK).unwrap();
+    assert!(Store::open(&current.url).is_ok());
+    let mut holder = empty.connect();
+    holder.batch_execute(LOCK).unwrap();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| Store::open(&empty.url).map(|_| ()));
+        let asked = "SELECT COUNT(*) AS number FROM pg_stat_activity \
+                     WHERE datname = current_database() AND query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()";
+        while diesel::sql_query(asked).get_result::<Number>(&mut holder).unwrap().number == 0 {
+            std::thread::yield_now();
+        }
+        assert!(!waits.is_finished(), "it waits for its turn");
+        holder.batch_execute("SELECT pg_advisory_unlock_all()").unwrap();
+        waits.join().unwrap().unwrap();
+    });
 }
 
 #[tokio::test]
@@ -309,6 +360,7 @@ fn the_server_is_trusted_as_far_as_sslmode_says() {
         ("localhost", "sslmode=require".to_owned(), inside),
         ("127.0.0.1", "sslmode=prefer".to_owned(), inside),
         ("localhost", "sslmode=verify-full".to_owned(), stranger),
+        ("localhost", "sslrootcert=system".to_owned(), stranger),
         ("localhost", "sslmode=verify-ca".to_owned(), stranger),
         ("localhost", format!("sslmode=verify-full&sslrootcert={root}"), inside),
         ("127.0.0.1", format!("sslmode=verify-full&sslrootcert={root}"), elsewhere),
