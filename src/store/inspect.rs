@@ -50,6 +50,9 @@ pub struct Line {
     /// Whether it leaves no machine.
     #[diesel(sql_type = Bool)]
     pub local: bool,
+    /// Whether every role of the server may connect to this database.
+    #[diesel(sql_type = Bool)]
+    pub open_to_all: bool,
 }
 
 /// What is in a database.
@@ -105,7 +108,8 @@ pub fn inspect(url: &DatabaseUrl) -> Result<Inspection, StoreError> {
 
 /// How this very connection is.
 const LINE: &str = "SELECT current_setting('server_version') AS version, ssl AS encrypted, \
-     COALESCE(inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1', TRUE) AS local \
+     COALESCE(inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1', TRUE) AS local, \
+     has_database_privilege('public', current_database(), 'CONNECT') AS open_to_all \
      FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
 
 fn size(url: &DatabaseUrl, connection: &mut Connection) -> Result<u64, StoreError> {

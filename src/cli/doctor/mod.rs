@@ -209,6 +209,15 @@ fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
         let advice = "let the server have a certificate, and add ?sslmode=verify-full to the URL";
         report.warn(WHAT, format!("what goes to {path} and back can be read on the way"), advice);
     }
+    if found.line.as_ref().is_some_and(|line| line.open_to_all) {
+        let text =
+            format!("every role of the server may connect to {path}, and say there what nodes believe each other");
+        report.warn(
+            WHAT,
+            text,
+            "run REVOKE CONNECT ON DATABASE … FROM PUBLIC, and GRANT it to the role of orest alone",
+        );
+    }
     if let Some(damage) = &found.damage {
         report.fail(
             WHAT,
