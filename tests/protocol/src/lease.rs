@@ -38,6 +38,8 @@ pub enum Weakness {
     LeaseJudgedFirst,
     /// A node's row is deleted although it has been renewed since it was read.
     WrittenOffAnyway,
+    /// The database answers a renewal and forgets it: it was not on disk when the server crashed. The row is as it was before.
+    RenewalForgotten,
     /// A node's row is deleted a lease after the commit, not a lease after it was read.
     WrittenOffEarly,
     /// A check without a lease shares a read that began before it.
@@ -297,7 +299,9 @@ impl Protocol {
             }
             Request::Renewing { age } if place.row => {
                 place.request = Request::Answered { age, sequence: committed };
-                Self::touch(state, node);
+                if !self.is(Weakness::RenewalForgotten) {
+                    Self::touch(state, node);
+                }
             }
             Request::Renewing { .. } => place.request = Request::Out,
             Request::Leaving => {

@@ -81,6 +81,7 @@ fn weaknesses_show() {
         Weakness::RenewedWithoutApplying,
         Weakness::FeedBeforeRow,
         Weakness::WrittenOffAnyway,
+        Weakness::RenewalForgotten,
         Weakness::WrittenOffEarly,
         Weakness::LeavesListFirst,
     ] {
@@ -89,7 +90,8 @@ fn weaknesses_show() {
     for weakness in [Weakness::LeaseOfLater, Weakness::SharedRead] {
         fails(Protocol { checks: true, acts: 1, ..weak(weakness) }, &[SAFE]);
     }
-    for weakness in [Weakness::WrittenOffAnyway, Weakness::WrittenOffEarly, Weakness::LeavesListFirst] {
+    let written_off = [Weakness::WrittenOffAnyway, Weakness::RenewalForgotten, Weakness::WrittenOffEarly];
+    for weakness in written_off.into_iter().chain([Weakness::LeavesListFirst]) {
         fails(weak(weakness), &[LISTED]);
     }
     fails(Protocol { nodes: 2, acts: 1, others: false, ..weak(Weakness::ListBeforeCommit) }, &[INFORMED]);
