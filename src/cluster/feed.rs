@@ -272,7 +272,8 @@ impl Line<'_> {
             // He may have gone away.
             let _ = asked.send(answer);
         }
-        outcome
+        outcome?;
+        if renewal { in_time(patience, self.look_around()).await } else { Ok(()) }
     }
 
     async fn ask(&mut self, renewal: bool, changed: u64, confirms: bool) -> Result<(), StoreError> {
@@ -305,12 +306,12 @@ impl Line<'_> {
             Some(feed) => {
                 self.catch_up(from, feed).await?;
                 node.renewed(sent_at);
+                Ok(())
             }
-            None if confirms || renewal => self.catch_up(from, self.link.position().await?).await?,
-            None if changed > from.sequence => self.read_changes(from).await?,
-            None => {}
+            None if confirms || renewal => self.catch_up(from, self.link.position().await?).await,
+            None if changed > from.sequence => self.read_changes(from).await,
+            None => Ok(()),
         }
-        if renewal { self.look_around().await } else { Ok(()) }
     }
 
     /// Applies what is missing up to where the feed is.
@@ -366,7 +367,9 @@ impl Line<'_> {
         node.tell_news();
         let own = node.id();
         for (id, renewals) in silent.into_iter().filter(|(id, _)| own.as_ref() != Some(id)) {
-            if self.link.write_off(&id, renewals).await? {
+            // Where the database refuses one, it would refuse the next.
+            let Some(written_off) = self.link.write_off(&id, renewals).await? else { break };
+            if written_off {
                 let name = rows.iter().find(|row| row.id == id).map_or("", |row| row.name.as_str());
                 tracing::warn!(id, name, "a node has not renewed its lease and is written off");
             }

@@ -239,12 +239,12 @@ impl Link {
         rows.iter().map(member).collect()
     }
 
-    /// Removes a node that has not renewed its lease since `renewals`. Where the database refuses that, it stays.
-    pub async fn write_off(&self, id: &str, renewals: i64) -> Result<bool, StoreError> {
+    /// Removes a node, if it has not renewed its lease since `renewals`; says whether it has. `None`: the database refuses that.
+    pub async fn write_off(&self, id: &str, renewals: i64) -> Result<Option<bool>, StoreError> {
         const SQL: &str = "DELETE FROM orest_node WHERE id = $1 AND renewals = $2";
         match self.client.execute(SQL, &[&id, &renewals]).await {
-            Ok(deleted) => Ok(deleted > 0),
-            Err(error) if is_refusal(&error) => Ok(false),
+            Ok(deleted) => Ok(Some(deleted > 0)),
+            Err(error) if is_refusal(&error) => Ok(None),
             Err(error) => Err(unavailable(&error)),
         }
     }

@@ -10,6 +10,7 @@ use orest::domain::token::{Claims, Generation, TokenKind};
 use orest::service::loading::Loaded;
 use orest::service::revoke::RevokeOptions;
 use orest::service::verify::Refusal;
+use orest::store::StoreError;
 
 use crate::support::http::TestServer;
 use crate::support::{SeededEntropy, TestService};
@@ -57,6 +58,27 @@ async fn what_is_loaded_is_never_read_again() {
     }
     assert!(test.service.user(UserId(1)).await.unwrap().is_some_and(|system| !system.may_act()));
     assert!(test.service.device_revoked(DeviceId(99)).await.unwrap());
+}
+
+/// What was committed last may not have reached memory: nobody is to be sent here any more.
+#[tokio::test]
+async fn readiness_ends_with_the_thread_that_writes() {
+    let server = TestServer::over(TestService::new().await);
+    join(&server.test).await;
+    assert_eq!(server.send("GET", "/ready", &[], "").await.status, 200);
+    let written: Result<(), StoreError> = server
+        .test
+        .store
+        .write(|tx| {
+            tx.after_commit(|| panic!("a mistake of ours, in a test"));
+            Ok(())
+        })
+        .await;
+    assert!(matches!(written, Err(StoreError::Undecided(_))), "{written:?}");
+    server.test.service.writer_ended().await;
+    let answer = server.send("GET", "/ready", &[], "").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["output"], "nothing can be written any more; this process ends");
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ mod model;
 mod oauth;
 mod odoo;
 mod odoo_module;
-mod openapi;
 mod postgres;
 mod reading;
 mod rpc;

@@ -17,7 +17,7 @@ use super::support::{Cluster, LEASE, admin};
 const REVOKED: Result<(), Refusal> = Err(Refusal::Revoked);
 
 /// Looks until something is so.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(LEASE * 4, async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,6 +1,6 @@
 //! Several nodes on one PostgreSQL.
 //!
-//! * [`revoking`], [`joining`], [`keys`]: in one process; when a call has returned on one node, no other acts on what was
+//! * [`revoking`], [`joining`], [`keys`], [`line`](mod@line): in one process; when a call has returned on one node, no other acts on what was
 //!   before it.
 //! * [`faults`]: real processes, and everything that can go wrong between them, by [`fleet`], [`proxy`] and [`postgres`];
 //!   [`checker`] asks all nodes without a pause and judges each answer.
@@ -11,6 +11,7 @@ mod faults;
 mod fleet;
 mod joining;
 mod keys;
+mod line;
 mod postgres;
 mod proxy;
 mod revoking;

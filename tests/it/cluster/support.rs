@@ -92,7 +92,12 @@ impl Cluster {
 
     /// Adds a node, on threads of its own.
     pub async fn join(&mut self, settings: Settings) {
-        let (url, number) = (self.database.url.clone(), self.nodes.len() + 1);
+        self.join_at(self.database.url.clone(), settings).await;
+    }
+
+    /// The same, of one that reaches the database by another way.
+    pub async fn join_at(&mut self, url: DatabaseUrl, settings: Settings) {
+        let number = self.nodes.len() + 1;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let started = runtime.spawn(async move {
             let node = open(url, settings).await;
@@ -120,12 +125,7 @@ impl Cluster {
     /// Runs statements that no node knows of.
     pub async fn execute(&self, sql: &'static str) {
         let url = self.database.url.clone();
-        let run = move || {
-            let mut connection = url.connect_migrator().unwrap();
-            // The server's default is a stricter one, in which a node's own write at the same time would be an error.
-            connection.batch_execute("SET default_transaction_isolation = 'read committed'").unwrap();
-            connection.batch_execute(sql).unwrap();
-        };
+        let run = move || url.connect_migrator().unwrap().batch_execute(sql).unwrap();
         tokio::task::spawn_blocking(run).await.unwrap();
     }
 
