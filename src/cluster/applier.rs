@@ -27,12 +27,23 @@ pub struct Applier {
     pairing: Arc<Current>,
     keys: Arc<Keys>,
     acts: broadcast::Sender<Arc<Revocation>>,
-    fill: Arc<Notify>,
+    to_fill: ToFill,
     state: Mutex<State>,
     /// Goes up when changes of other nodes have been applied.
     foreign: watch::Sender<u64>,
     /// How many acts have been applied.
     acts_applied: AtomicU64,
+}
+
+/// What wakes who fills in the columns behind the acts.
+#[derive(Debug, Default)]
+pub struct ToFill {
+    /// An act of this node.
+    pub own: Notify,
+    /// An act of another node, which fills in what is its own.
+    pub others: Notify,
+    /// Somebody waits for the columns.
+    pub asked: Notify,
 }
 
 #[derive(Default)]
@@ -70,14 +81,19 @@ pub enum FollowError {
 }
 
 impl Applier {
-    /// For this memory. `fill` is woken when there are columns to be filled in.
-    pub fn new(live: Arc<Live>, pairing: Arc<Current>, keys: Arc<Keys>, fill: Arc<Notify>) -> Self {
-        let (acts, foreign) = (broadcast::channel(1024).0, watch::channel(0).0);
-        Self { live, pairing, keys, acts, fill, state: Mutex::default(), foreign, acts_applied: AtomicU64::new(0) }
+    /// For this memory.
+    pub fn new(live: Arc<Live>, pairing: Arc<Current>, keys: Arc<Keys>) -> Self {
+        let (acts, foreign, to_fill) = (broadcast::channel(1024).0, watch::channel(0).0, ToFill::default());
+        Self { live, pairing, keys, acts, to_fill, state: Mutex::default(), foreign, acts_applied: AtomicU64::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What wakes who fills in the columns behind the acts.
+    pub const fn to_fill(&self) -> &ToFill {
+        &self.to_fill
     }
 
     /// Acts as they are applied, for those who want to be told.
@@ -189,6 +205,7 @@ impl Applier {
         }
         drop(state);
         if applied {
+            self.to_fill.others.notify_one();
             self.foreign.send_modify(|count| *count = count.wrapping_add(1));
         }
         Ok(())
@@ -210,6 +227,9 @@ impl Applier {
                 None => self.apply(change),
             }
         }
+        if changes.iter().any(|announced| matches!(announced.change, Change::Revocation(_))) {
+            self.to_fill.own.notify_one();
+        }
     }
 
     fn apply(&self, change: &Change) {
@@ -229,7 +249,6 @@ impl Applier {
                 self.acts_applied.fetch_add(1, Ordering::Relaxed);
                 // Nobody listening is no error.
                 let _ = self.acts.send(Arc::clone(act));
-                self.fill.notify_one();
             }
             Change::User(id) => self.live.forget_user(*id),
             Change::Users => self.live.forget_users(),

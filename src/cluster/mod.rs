@@ -25,8 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-pub use applier::Applier;
 use applier::FollowError;
+pub use applier::{Applier, ToFill};
 use barrier::{Barrier, Waiting};
 pub use clock::{BootClock, Monotonic, SharedMonotonic};
 use feed::Feed;

@@ -1,7 +1,7 @@
 //! What can be done, and by whom. Every door calls these functions; none of them knows of HTTP, JSON-RPC or Diesel.
 //!
 //! * [`verify`]: is this token good? The hot path.
-//! * [`revoke`]: the one way to take back; `preview` and `undo` beside it.
+//! * [`revoke`]: the one way to take back; `preview` and `undo` beside it. [`filling`]: the columns behind it.
 //! * [`authorize`]: what an application asks for; [`issue`], [`refresh`]: where tokens come from.
 //! * [`pairing`], [`sync`]: the one Odoo whose users these are.
 //! * [`tickets`]: a person's answer, on its way from Odoo to here.
@@ -16,6 +16,7 @@ pub mod built_in;
 pub mod demo;
 pub mod error;
 pub mod failures;
+pub mod filling;
 pub mod forms;
 pub mod housekeeping;
 pub mod issue;
@@ -38,7 +39,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::cluster::{Applier, BootClock, Cluster, Settings, SharedMonotonic};
+use crate::cluster::{Applier, BootClock, Cluster, Settings, SharedMonotonic, ToFill};
 use crate::domain::revocation::{Channel, Receipt, Revocation, Settlement, Unconfirmed};
 use crate::domain::time::{SharedClock, SharedEntropy, Timestamp, unix};
 use crate::domain::token::{Claims, KeyRing, SealedToken, TokenKind};
@@ -92,8 +93,6 @@ pub struct Service {
     filled: watch::Sender<u64>,
     /// Whether the live state is being loaded, and how far that is.
     loading: Arc<loading::Loading>,
-    /// Wakes the filling.
-    fill: Arc<tokio::sync::Notify>,
 }
 
 impl Service {
@@ -135,9 +134,7 @@ impl Service {
         let keys = Arc::new(keys::Keys::new(keys));
         let live = Arc::new(Live::new());
         let pairing = Arc::<pairing::Current>::default();
-        let fill = Arc::<tokio::sync::Notify>::default();
-        let applier =
-            Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&keys), Arc::clone(&fill)));
+        let applier = Arc::new(Applier::new(Arc::clone(&live), Arc::clone(&pairing), Arc::clone(&keys)));
         let loading = Arc::clone(&applier);
         let filled = store.read(move |connection| loading.load(connection)).await?;
         let cluster = match store.postgres() {
@@ -158,7 +155,6 @@ impl Service {
             keys,
             filled: watch::channel(filled).0,
             loading: Arc::default(),
-            fill,
             store,
             live,
             clock,
@@ -170,6 +166,11 @@ impl Service {
     /// How many acts have been applied to memory here since the start.
     pub fn acts_applied(&self) -> u64 {
         self.applier.acts_applied()
+    }
+
+    /// What wakes the filling in of columns.
+    fn to_fill(&self) -> &ToFill {
+        self.applier.to_fill()
     }
 
     /// The last change that is applied to memory here; on SQLite the last act.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use roaring::RoaringBitmap;
 
@@ -18,9 +17,6 @@ use crate::store::revocations::{self, NewRevocation};
 use crate::store::{StoreError, Tx, tickets};
 
 const MODEL: &str = "orest.authorization";
-/// Pauses between looks whether the columns are filled in.
-const FILLED_POLL_MIN: Duration = Duration::from_millis(2);
-const FILLED_POLL_MAX: Duration = Duration::from_millis(100);
 
 /// What goes with a revocation.
 #[derive(Clone, Debug, Default)]
@@ -405,102 +401,6 @@ impl Service {
         }
     }
 
-    /// Waits until the columns that lists look at are filled in, up to the last act that was committed here or, where there
-    /// are other nodes, anywhere.
-    pub async fn filled(&self) -> Result<(), Error> {
-        let waited = tokio::time::timeout(limits::REQUEST_TIMEOUT, async {
-            if self.cluster.is_alone() {
-                let target = self.live.applied();
-                let mut filled = self.filled.subscribe();
-                return filled.wait_for(|done| *done >= target).await.map(|_| ()).map_err(|_| Error::Unavailable);
-            }
-            // Only the database knows, whichever node committed and whichever fills in.
-            let mut pause = FILLED_POLL_MIN;
-            while !self.store.read(revocations::is_filled).await? {
-                // The node that committed fills in at once, but it may be gone.
-                self.fill.notify_one();
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(FILLED_POLL_MAX);
-            }
-            Ok(())
-        });
-        waited.await.unwrap_or(Err(Error::Unavailable))
-    }
-
-    /// Fills in the columns behind the acts, for ever. To be spawned once.
-    pub async fn fill_columns(self) {
-        loop {
-            match self.fill_next().await {
-                Ok(true) => {}
-                Ok(false) => self.fill.notified().await,
-                Err(error) => {
-                    tracing::error!(%error, "filling in the columns of a revocation failed; trying again");
-                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                }
-            }
-        }
-    }
-
-    /// Fills in the next act's columns; `false` when none is left. Each batch makes sure that no other node has been faster:
-    /// what it has filled in may have been overwritten by a later act since.
-    async fn fill_next(&self) -> Result<bool, Error> {
-        let next = self
-            .store
-            .read(|connection| {
-                let (_, filled) = revocations::feed(connection)?;
-                Ok::<_, Error>((filled, revocations::list_after(connection, filled, 1)?.pop()))
-            })
-            .await?;
-        let (filled, Some(act)) = next else {
-            self.filled.send_replace(next.0);
-            return Ok(false);
-        };
-        let act = Arc::new(act);
-        let ids: Vec<u32> = act.authorizations.iter().collect();
-        for batch in ids.chunks(limits::FILL_BATCH) {
-            let (act, batch) = (Arc::clone(&act), batch.to_vec());
-            if !self.fill_step(filled, move |tx| Ok(revocations::fill(tx.connection, &act, &batch)?)).await? {
-                return Ok(true);
-            }
-        }
-        if act.hides {
-            let hidden: Vec<i64> = act.already_revoked.iter().map(i64::from).collect();
-            for batch in hidden.chunks(limits::FILL_BATCH) {
-                let batch = batch.to_vec();
-                if !self.fill_step(filled, move |tx| Ok(revocations::hide(tx.connection, &batch)?)).await? {
-                    return Ok(true);
-                }
-            }
-        }
-        let sequence = act.sequence;
-        let last = move |tx: &mut Tx<'_>| {
-            if let (Kind::Undo, false) = (act.kind, act.already_revoked.is_empty()) {
-                reassign_kept(tx, &act)?;
-            }
-            Ok(revocations::set_filled(tx.connection, sequence)?)
-        };
-        if self.fill_step(filled, last).await? {
-            self.filled.send_replace(sequence);
-        }
-        Ok(true)
-    }
-
-    /// Does a step of filling in the first act after `filled`; `false`: that has been filled in by somebody else.
-    async fn fill_step(
-        &self,
-        filled: u64,
-        step: impl FnOnce(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
-    ) -> Result<bool, Error> {
-        self.write(move |tx| {
-            if revocations::feed(tx.connection)?.1 != filled {
-                return Ok(false);
-            }
-            step(tx)?;
-            Ok(true)
-        })
-        .await
-    }
-
     /// When an act can no longer be taken back.
     pub fn undo_until(&self, at: Timestamp) -> Timestamp {
         at + limits::UNDO_WINDOW
@@ -536,30 +436,6 @@ fn what_undo_restores(tx: &mut Tx<'_>, undone: &Revocation) -> Result<(RoaringBi
     })?;
     held -= &kept;
     Ok((held, kept))
-}
-
-/// What an undo left revoked, because another act was aimed at it too, names that act from now on.
-fn reassign_kept(tx: &mut Tx<'_>, undo: &Revocation) -> Result<(), StoreError> {
-    let Some(undone) = undo.undoes else { return Ok(()) };
-    let Some(first) = revocations::find(tx.connection, undone)? else { return Ok(()) };
-    let mut left = undo.already_revoked.clone();
-    // The act that was taken back may itself have inherited from one before it.
-    let oldest = if first.already_revoked.is_empty() { first.sequence } else { 0 };
-    let mut heirs = Vec::new();
-    revocations::for_each_standing_overlap(tx.connection, oldest, |other| {
-        let own = &other.already_revoked & &left;
-        if !own.is_empty() {
-            left -= &own;
-            heirs.push((other.id, other.act.at, own));
-        }
-    })?;
-    for (id, at, own) in heirs {
-        let own: Vec<u32> = own.iter().collect();
-        for batch in own.chunks(limits::FILL_BATCH) {
-            revocations::reassign(tx.connection, id, at, batch)?;
-        }
-    }
-    Ok(())
 }
 
 /// What a person has answered in Odoo before his authorizations were taken back must not bring him a new one after it.

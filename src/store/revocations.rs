@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
 use super::schema::{orest_authorization as authorization, orest_authorization_code as code};
-use super::schema::{orest_feed as feed, orest_revocation as revocation};
+use super::schema::{orest_feed as feed, orest_revocation as revocation, res_users as users};
 use crate::domain::ids::{RevocationId, UserId};
 use crate::domain::revocation::{Act, Channel, InitiatingEntity, Kind, Revocation};
 use crate::domain::time::Timestamp;
@@ -266,6 +266,11 @@ pub fn set_filled(connection: &mut Connection, sequence: u64) -> Result<(), Stor
 /// Fills in the columns of some of an act's authorizations: what it revoked, or made live again.
 pub fn fill(connection: &mut Connection, act: &Revocation, ids: &[u32]) -> Result<(), StoreError> {
     let ids: Vec<i64> = ids.iter().copied().map(i64::from).collect();
+    // The act outlives who did it; the columns don't name who is gone.
+    let by: Option<i64> = match act.act.user {
+        Some(user) => users::table.find(user.0).select(users::id).first(connection).optional()?,
+        None => None,
+    };
     match act.kind {
         Kind::Revoke => {
             diesel::update(authorization::table.filter(authorization::id.eq_any(&ids)))
@@ -273,7 +278,7 @@ pub fn fill(connection: &mut Connection, act: &Revocation, ids: &[u32]) -> Resul
                     authorization::revoked_at.eq(act.act.at),
                     authorization::revocation_id.eq(act.id.0),
                     authorization::write_date.eq(act.act.at),
-                    authorization::write_uid.eq(act.act.user.map(|user| user.0)),
+                    authorization::write_uid.eq(by),
                 ))
                 .execute(connection)?;
             diesel::update(code::table.filter(code::authorization_id.eq_any(&ids).and(code::active.eq(true))))
@@ -287,7 +292,7 @@ pub fn fill(connection: &mut Connection, act: &Revocation, ids: &[u32]) -> Resul
                     authorization::revoked_at.eq(None::<Timestamp>),
                     authorization::revocation_id.eq(None::<i64>),
                     authorization::write_date.eq(act.act.at),
-                    authorization::write_uid.eq(act.act.user.map(|user| user.0)),
+                    authorization::write_uid.eq(by),
                 ))
                 .execute(connection)?;
         }

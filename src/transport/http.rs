@@ -25,7 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::{admin_api, oauth, odoo, ops, rpc};
+use super::{admin_api, oauth, odoo, openapi, ops, rpc};
 use crate::limits;
 use crate::orm::call::Orm;
 use crate::service::Service;
@@ -82,6 +82,7 @@ impl<S: Sync> FromRequestParts<S> for Peer {
 /// All doors. Serve it with connect info ([`SocketAddr`]), or every caller comes from nowhere.
 pub fn router(state: AppState) -> Router {
     let doors = Router::new()
+        .merge(openapi::router())
         .merge(ops::router(state.clone()))
         .merge(odoo::router(state.clone()))
         .merge(rpc::router(state.clone()))

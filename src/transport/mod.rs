@@ -6,6 +6,7 @@
 //! * [`odoo`]: Odoo's own JSON-RPC and JSON-2.
 //! * [`admin_api`]: the Admin API of MongoDB App Services.
 //! * [`rpc`]: our own typed namespace, over HTTP and WebSocket.
+//! * [`openapi`]: the REST doors, described.
 //! * [`ops`]: health and readiness; [`metrics`].
 //! * [`server`]: the connections under all of them.
 
@@ -14,6 +15,7 @@ pub mod http;
 pub mod metrics;
 pub mod oauth;
 pub mod odoo;
+pub mod openapi;
 pub mod ops;
 pub mod rpc;
 pub mod server;

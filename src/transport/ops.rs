@@ -19,13 +19,25 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// The process answers.
-async fn alive() -> impl IntoResponse {
+#[utoipa::path(
+    get, path = "/health", tag = "operation", operation_id = "health",
+    responses((status = 200, body = Object, content_type = "application/json")),
+    security(()),
+)]
+pub(super) async fn alive() -> impl IntoResponse {
     Json(json!({"status": "pass"}))
 }
 
-/// Checks of tokens can be answered: the database answers, or this node, one of several, holds its lease; it has all keys; and
+/// Checks of tokens can be answered.
+///
+/// The database answers, or this node, one of several, holds its lease; it has all keys; and
 /// what checks need is in memory. `instance` tells which process it is; `output`, if it is not ready, why.
-async fn ready(State(state): State<AppState>) -> impl IntoResponse {
+#[utoipa::path(
+    get, path = "/ready", tag = "operation",
+    responses((status = 200, body = Object), (status = 503, description = "Not yet, or not now", body = Object)),
+    security(()),
+)]
+pub(super) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let service = &state.service;
     let loading = service.loading();
     let why = if !service.can_write() {

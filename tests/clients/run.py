@@ -32,7 +32,7 @@ WITH_SERVER = {
     "openid-client": "openid_client.mjs",
     "app-services": "app_services.mjs",
 }
-WITH_BINARY = {"golden": "golden.py", "main-job": "main_job.py", "kill": "kill.py"}
+WITH_BINARY = {"golden": "golden.py", "openapi": "openapi_fuzz.py", "main-job": "main_job.py", "kill": "kill.py"}
 
 
 def command_of(name, options):

@@ -14,6 +14,7 @@ mod model;
 mod oauth;
 mod odoo;
 mod odoo_module;
+mod openapi;
 mod postgres;
 mod reading;
 mod rpc;

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{set_no_store, set_readable_by_all};
 use crate::service::Error;
@@ -145,10 +146,14 @@ pub fn retry_after(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// RFC 6749 section 5.2.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody<'a> {
+    /// Absent where no token was sent at all (RFC 6750 section 3.1).
     #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(required = false)]
     error: &'a str,
+    /// For people.
     error_description: &'a str,
 }
 
@@ -156,7 +161,7 @@ impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let (status, error, scheme) = self.parts();
         let description = self.description();
-        let mut response = (status, Json(Body { error, error_description: &description })).into_response();
+        let mut response = (status, Json(ErrorBody { error, error_description: &description })).into_response();
         let headers = response.headers_mut();
         set_no_store(headers);
         set_readable_by_all(headers);

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::client_auth::{Authorization, authorization};
-use super::error::OAuthError;
+use super::error::{ErrorBody, OAuthError};
 use super::pages::sign_in::signed_in;
 use super::{Shared, set_no_store};
 use crate::domain::token::TokenKind;
@@ -23,7 +23,23 @@ const AUTHORIZATION_ID: HeaderName = HeaderName::from_static("x-orest-authorizat
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-orest-client-id");
 const SCOPE: HeaderName = HeaderName::from_static("x-orest-scope");
 
-/// Says who calls, if anybody.
+/// Says who calls, if anybody, to a reverse proxy.
+#[utoipa::path(
+    get, path = "/oauth2/auth", tag = "oauth2",
+    responses(
+        (status = 200, description = "Who it is, in headers", headers(
+            ("x-auth-request-user" = String, description = "The user's login; absent for an application in its own name"),
+            ("x-auth-request-email" = String),
+            ("x-auth-request-groups" = String),
+            ("x-orest-authorization" = i64),
+            ("x-orest-client-id" = String),
+            ("x-orest-scope" = String),
+        )),
+        (status = 401, description = "Nobody known", body = ErrorBody<'_>),
+        (status = 503, description = "The database can't answer, which a proxy takes for no", body = ErrorBody<'_>),
+    ),
+    security((), ("access_token" = [])),
+)]
 pub async fn check(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, OAuthError> {
     let service = &state.service;
     let mut response = StatusCode::OK.into_response();

@@ -12,9 +12,10 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
+use utoipa::ToSchema;
 
 use super::client_auth::{Authorization, authenticate_confidential, authorization};
-use super::error::OAuthError;
+use super::error::{ErrorBody, OAuthError};
 use super::form::{self, Params};
 use super::{Shared, set_no_store};
 use crate::domain::ids::{ApplicationId, UserId};
@@ -25,11 +26,16 @@ use crate::service::verify::Verified;
 use crate::store::applications::ModelScheme;
 use crate::transport::odoo::paired::DATABASE;
 
-#[derive(Serialize)]
-struct Active<'a> {
+/// RFC 7662 section 2.2. All but `active` only if it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Introspection)]
+pub(crate) struct Active<'a> {
     active: bool,
+    #[schema(required = false)]
     scope: &'a str,
+    #[schema(required = false)]
     client_id: &'a str,
+    /// The user's login.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
     /// RFC 6749 section 5.1; a refresh token has none.
@@ -37,9 +43,14 @@ struct Active<'a> {
     token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
+    #[schema(required = false)]
     iat: i64,
+    /// The user's id; for an application in its own name its `client_id`.
+    #[schema(required = false, value_type = String)]
     sub: Subject<'a>,
+    #[schema(required = false)]
     iss: &'a str,
+    #[schema(required = false)]
     orest: Extension<'a>,
 }
 
@@ -58,10 +69,13 @@ impl Serialize for Subject<'_> {
     }
 }
 
-#[derive(Serialize)]
-struct Extension<'a> {
+/// What no standard has a word for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IntrospectionExtension)]
+pub(crate) struct Extension<'a> {
     authorization_id: i64,
     application: &'a str,
+    /// `access_token` or `refresh_token`.
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<i64>,
@@ -69,11 +83,15 @@ struct Extension<'a> {
     model_scheme: Option<Scheme<'a>>,
 }
 
-#[derive(Serialize)]
-struct Scheme<'a> {
+/// To which models of Odoo the application is held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelScheme)]
+pub(crate) struct Scheme<'a> {
     name: &'a str,
+    /// `none`, `blacklist` or `whitelist`.
     model_limit: &'a str,
     #[serde(serialize_with = "models")]
+    #[schema(value_type = Vec<Object>)]
     models: &'a [(String, String, Vec<String>)],
 }
 
@@ -96,6 +114,20 @@ struct Inactive {
     active: bool,
 }
 
+/// RFC 7662 section 2.1.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the form")]
+pub(crate) struct IntrospectionRequest {
+    /// An access or refresh token.
+    token: String,
+    /// Not needed: a token says itself what it is.
+    token_type_hint: Option<String>,
+    /// If it is not in the `Authorization` header.
+    client_id: Option<String>,
+    /// If it is not in the `Authorization` header.
+    client_secret: Option<String>,
+}
+
 /// Who asks.
 enum Asker {
     /// A client.
@@ -106,7 +138,19 @@ enum Asker {
     Odoo,
 }
 
-/// Says whether a token is good.
+/// Says whether a token is good (RFC 7662).
+///
+/// A confidential client asks, or an administrator by API key.
+#[utoipa::path(
+    post, path = "/oauth2/introspect", tag = "oauth2",
+    request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, body = Active<'_>),
+        (status = "4XX", description = "RFC 7662 section 2.3", body = ErrorBody<'_>),
+        (status = 503, description = "The database can't answer: says nothing of the token", body = ErrorBody<'_>),
+    ),
+    security((), ("client_secret_basic" = []), ("api_key" = [])),
+)]
 pub async fn introspect(State(state): State<Shared>, request: Request) -> Result<Response, OAuthError> {
     let (parts, body) = request.into_parts();
     let form = form::read_parts(&parts.headers, body).await?;

@@ -7,7 +7,12 @@ use serde_json::json;
 
 use super::{Shared, set_readable_by_all};
 
-/// Says where everything is and what is supported.
+/// Says where everything is and what is supported (RFC 8414).
+#[utoipa::path(
+    get, path = "/.well-known/oauth-authorization-server", tag = "oauth2",
+    responses((status = 200, body = Object, content_type = "application/json")),
+    security(()),
+)]
 pub async fn metadata(State(state): State<Shared>) -> Response {
     let base = &state.settings.base_url;
     let methods = json!(["client_secret_basic", "client_secret_post", "none"]);

@@ -5,9 +5,10 @@
 //! * [`server`]: what they do.
 //! * [`error`]: the codes.
 //!
-//! Callers say who they are with each HTTP request, or once when a WebSocket opens: `Authorization: Bearer` with an API key or an
-//! access token of a session at the Admin API, or Basic with login and password. Whether they may is asked anew with each call and with each act that a subscription
-//! gives, so that a WebSocket does not outlive a password, a key or a right.
+//! Callers say who they are with each HTTP request, or once when a WebSocket opens: `Authorization: Bearer` with an API key
+//! or an access token of a session at the Admin API, or Basic with login and password. On a WebSocket, whether they may is
+//! asked anew with each call and with each act that a subscription gives, so that it does not outlive a password, a key or a
+//! right.
 
 pub mod api;
 pub mod error;
@@ -17,7 +18,7 @@ pub mod types;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
@@ -60,8 +61,9 @@ async fn serve(State(mut door): State<Door>, Peer(peer): Peer, mut request: Requ
     if !same_origin(request.headers(), &door.state.settings.base_url) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let Some(credentials) = credentials(request.headers(), peer) else { return unauthorized() };
+    let Some(mut credentials) = credentials(request.headers(), peer) else { return unauthorized() };
     match credentials.context(&door.state.service).await {
+        Ok(context) if request.method() == Method::POST => credentials = credentials.proved(context),
         Ok(_) => {}
         Err(Error::Unauthenticated) => return unauthorized(),
         Err(Error::RateLimited { retry_after }) => {

@@ -29,6 +29,8 @@ use crate::transport::http::AppState;
 pub struct Credentials {
     peer: Option<IpAddr>,
     kind: Arc<Kind>,
+    /// Who it is, if that is known for as long as these are kept.
+    proved: Option<Context>,
 }
 
 enum Kind {
@@ -39,17 +41,25 @@ enum Kind {
 impl Credentials {
     /// By API key, or by an access token of an administrator's session.
     pub fn bearer(key: &str, peer: Option<IpAddr>) -> Self {
-        Self { peer, kind: Arc::new(Kind::Bearer(key.to_owned())) }
+        Self { peer, kind: Arc::new(Kind::Bearer(key.to_owned())), proved: None }
     }
 
     /// By login and password.
     pub fn password(login: &str, password: &str, peer: Option<IpAddr>) -> Self {
         let kind = Kind::Password { login: login.to_owned(), password: password.to_owned() };
-        Self { peer, kind: Arc::new(kind) }
+        Self { peer, kind: Arc::new(kind), proved: None }
+    }
+
+    /// The same, asked no more: for a single HTTP request, which is over in a moment.
+    pub fn proved(self, context: Context) -> Self {
+        Self { proved: Some(context), ..self }
     }
 
     /// Who calls, as of now.
     pub async fn context(&self, service: &Service) -> Result<Context, Error> {
+        if let Some(context) = &self.proved {
+            return Ok(context.clone());
+        }
         let user = match &*self.kind {
             Kind::Bearer(key) => service.user_by_bearer(key, RPC_SCOPE).await?,
             Kind::Password { login, password } => {

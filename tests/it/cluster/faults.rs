@@ -7,6 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::checker::{Checker, Counts};
+use super::client::Client;
 use super::fleet::{Fleet, administrator, call, resource_server};
 use super::proxy::Line;
 use crate::support::database::Kind;
@@ -16,6 +17,12 @@ fn seed() -> u64 {
     use orest::domain::time::{Clock as _, SystemClock, unix};
     let given = std::env::var("OREST_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| unix(SystemClock.now()).unsigned_abs())
+}
+
+/// How often each fault is made; `OREST_TEST_ROUNDS` times as often for who has the time.
+fn rounds(usual: u32) -> u32 {
+    let times = std::env::var("OREST_TEST_ROUNDS").ok().and_then(|times| times.parse().ok());
+    usual * times.unwrap_or(1).max(1)
 }
 
 /// How long an act may take at most: one lease, with what a loaded machine adds.
@@ -66,14 +73,17 @@ async fn wait_for_acts(checker: &Checker, more: u64, what: &str) {
     }
 }
 
-const TOKENS: usize = 60_000;
+/// More than can be revoked while it goes on.
+fn tokens() -> usize {
+    20_000 * rounds(1) as usize
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_faults() {
     let seed = seed();
-    let Some(fleet) = calm_fleet(TOKENS).await else { return };
+    let Some(fleet) = calm_fleet(tokens()).await else { return };
     let checker = Checker::start(&fleet, seed);
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(4) * rounds(1)).await;
     let counts = checker.stop().await;
     judge("without faults", seed, &counts);
     assert_eq!((counts.unanswered, counts.unconfirmed, counts.failed), (0, 0, 0), "{counts}");
@@ -82,10 +92,10 @@ async fn without_faults() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_stopped_and_goes_on() {
-    let (seed, Some(fleet)) = (seed(), fleet(TOKENS).await) else { return };
+    let (seed, Some(fleet)) = (seed(), fleet(tokens()).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
-    for round in 0..5 {
+    for round in 0..rounds(5) {
         let node = &fleet.nodes[random.next_u32() as usize % 3];
         pause(&mut random, 100, 400).await;
         node.signal("-STOP");
@@ -99,10 +109,10 @@ async fn a_node_is_stopped_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_killed() {
-    let (seed, Some(mut fleet)) = (seed(), fleet(TOKENS).await) else { return };
+    let (seed, Some(mut fleet)) = (seed(), fleet(tokens()).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         let node = random.next_u32() as usize % 3;
         pause(&mut random, 100, 600).await;
         fleet.nodes[node].kill();
@@ -116,10 +126,10 @@ async fn a_node_is_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_cut_off_from_the_database() {
-    let (seed, Some(fleet)) = (seed(), fleet(TOKENS).await) else { return };
+    let (seed, Some(fleet)) = (seed(), fleet(tokens()).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
-    for round in 0..6 {
+    for round in 0..rounds(6) {
         let node = &fleet.nodes[random.next_u32() as usize % 3];
         pause(&mut random, 100, 400).await;
         let line = match random.next_u32() % 3 {
@@ -137,13 +147,13 @@ async fn a_node_is_cut_off_from_the_database() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn notifications_are_lost() {
-    let (seed, Some(fleet)) = (seed(), fleet(TOKENS).await) else { return };
+    let (seed, Some(fleet)) = (seed(), fleet(tokens()).await) else { return };
     let checker = Checker::start(&fleet, seed);
     tokio::time::sleep(Duration::from_millis(500)).await;
     for node in &fleet.nodes {
         node.proxy.set(Line::Silent);
     }
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(4) * rounds(1)).await;
     fleet.nodes[0].proxy.set(Line::Good);
     tokio::time::sleep(Duration::from_secs(1)).await;
     judge("notifications lost", seed, &checker.stop().await);
@@ -151,10 +161,10 @@ async fn notifications_are_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_is_restarted() {
-    let (seed, Some(mut fleet)) = (seed(), fleet(TOKENS).await) else { return };
+    let (seed, Some(mut fleet)) = (seed(), fleet(tokens()).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
-    for round in 0..2 {
+    for round in 0..rounds(2) {
         pause(&mut random, 300, 700).await;
         fleet.postgres.stop();
         pause(&mut random, 100, 2_000).await;
@@ -162,6 +172,19 @@ async fn the_database_is_restarted() {
         wait_for_acts(&checker, 10, &format!("restart {round}")).await;
     }
     judge("database restarted", seed, &checker.stop().await);
+}
+
+/// Revokes; what finds a connection that the restart has cut is told so, and is to be sent again.
+async fn revoke_at_last(admin: &mut Client, body: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = admin.post_json("/rpc", body).await.unwrap();
+        if answer.body.contains("revocation_id") {
+            return;
+        }
+        assert!(answer.body.contains("try again") && Instant::now() < deadline, "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// After a failover that lost commits the nodes must not go on with what they know of the lost ones: the numbers of the new
@@ -190,8 +213,7 @@ async fn the_database_falls_back_to_an_earlier_state() {
     fleet.nodes[0].wait_until_ready().await;
     let mut admin = administrator(fleet.nodes[0].address);
     for body in &bodies {
-        let answer = admin.post_json("/rpc", body).await.unwrap();
-        assert!(answer.body.contains("revocation_id"), "{answer:?}");
+        revoke_at_last(&mut admin, body).await;
     }
     for node in &fleet.nodes {
         node.proxy.set(Line::Good);
@@ -214,10 +236,10 @@ async fn the_database_falls_back_to_an_earlier_state() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_come_and_go() {
-    let (seed, Some(mut fleet)) = (seed(), calm_fleet(TOKENS).await) else { return };
+    let (seed, Some(mut fleet)) = (seed(), calm_fleet(tokens()).await) else { return };
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         pause(&mut random, 100, 400).await;
         let node = random.next_u32() as usize % 3;
         let took = fleet.nodes[node].terminate();
@@ -239,7 +261,7 @@ async fn without_the_barrier_the_checker_sees_stale_answers() {
         return;
     }
     let seed = seed();
-    let fleet = Fleet::start_with(3, TOKENS, &[("OREST_CLUSTER_REVOKE_WAIT", "0ms")]).await;
+    let fleet = Fleet::start_with(3, tokens(), &[("OREST_CLUSTER_REVOKE_WAIT", "0ms")]).await;
     for node in &fleet.nodes {
         node.proxy.set(Line::Silent);
     }

@@ -125,7 +125,12 @@ impl Cluster {
     /// Runs statements that no node knows of.
     pub async fn execute(&self, sql: &'static str) {
         let url = self.database.url.clone();
-        let run = move || url.connect_migrator().unwrap().batch_execute(sql).unwrap();
+        let run = move || {
+            let mut connection = url.connect_migrator().unwrap();
+            // The server's default is a stricter one, in which a node's own write at the same time would be an error.
+            connection.batch_execute("SET default_transaction_isolation = 'read committed'").unwrap();
+            connection.batch_execute(sql).unwrap();
+        };
         tokio::task::spawn_blocking(run).await.unwrap();
     }
 

@@ -1,0 +1,64 @@
+//! `GET /openapi.json`: the REST doors as an OpenAPI 3.1 document, made of the handlers and types themselves.
+//!
+//! # To add a call
+//! `#[utoipa::path]` on its handler, `ToSchema` on what it takes and gives, and its name in [`Document`].
+
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::openapi::OpenApi as Described;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{oauth, ops};
+
+/// The document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "orest",
+        description = "Authorization and revocation backend for Odoo: its REST doors. Odoo's own RPC and the typed \
+                       JSON-RPC namespace stand beside them and are described in the project's documentation.",
+    ),
+    paths(
+        oauth::token::token,
+        oauth::revoke::revoke,
+        oauth::introspect::introspect,
+        oauth::forward_auth::check,
+        oauth::metadata::metadata,
+        ops::alive,
+        ops::ready,
+    ),
+    tags(
+        (name = "oauth2", description = "OAuth 2.0 (RFC 6749, 7009, 7662, 8414) and reverse proxies"),
+        (name = "operation", description = "For load balancers and monitoring"),
+    ),
+    modifiers(&SecuritySchemes),
+)]
+pub struct Document;
+
+/// How callers say who they are.
+struct SecuritySchemes;
+
+impl Modify for SecuritySchemes {
+    fn modify(&self, document: &mut Described) {
+        let components = document.components.get_or_insert_default();
+        let mut http = |name: &str, scheme: HttpAuthScheme, description: &str| {
+            let mut scheme = Http::new(scheme);
+            scheme.description = Some(description.to_owned());
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
+        };
+        http("client_secret_basic", HttpAuthScheme::Basic, "An application's `client_id` and secret");
+        http("api_key", HttpAuthScheme::Bearer, "An API key of a user");
+        http("access_token", HttpAuthScheme::Bearer, "An access token");
+    }
+}
+
+/// `/openapi.json`
+pub fn router() -> Router {
+    Router::new().route("/openapi.json", get(document))
+}
+
+async fn document() -> impl IntoResponse {
+    Json(Document::openapi())
+}
