@@ -1,15 +1,23 @@
 //! The command line: a transport like the others. One file a command.
 
+mod authorizations;
+mod client;
+mod completions;
 mod demo;
 mod doctor;
 mod keys;
+mod login;
+mod man;
 mod nodes;
 mod odoo_module;
 mod pair;
 mod serve;
 mod transfer;
+mod users;
+mod web;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
@@ -49,9 +57,44 @@ enum Command {
     Pair(pair::Pair),
     /// Move everything from one database into another, empty one; tokens go on working
     Transfer(transfer::TransferCommand),
+    #[command(flatten)]
+    OfAServer(OfAServer),
+    /// Print a shell's completions
+    Completions(completions::Completions),
+    /// Write the manual pages
+    Man(man::Man),
 }
 
-/// Where things are: the same for every command.
+/// What acts on a server, as its client: never on the database.
+#[derive(Subcommand)]
+enum OfAServer {
+    /// Sign in to a server, for `orest users` and `orest authorizations`
+    Login(login::Login),
+    /// Sign out: the session is revoked at the server and forgotten here
+    Logout(login::Logout),
+    /// Say who is signed in, and where
+    Whoami(login::Whoami),
+    /// List, create, revoke, disable, enable and delete the users of an application
+    #[command(alias = "user")]
+    Users(users::Users),
+    /// List and revoke what users have let applications do
+    Authorizations(authorizations::Authorizations),
+}
+
+impl OfAServer {
+    /// The exit code; what there is to say has been said.
+    fn run(self) -> ExitCode {
+        match self {
+            Self::Login(login) => login.run(),
+            Self::Logout(logout) => logout.run(),
+            Self::Whoami(whoami) => whoami.run(),
+            Self::Users(users) => users.run(),
+            Self::Authorizations(authorizations) => authorizations.run(),
+        }
+    }
+}
+
+/// Where things are: the same for every command that works on them itself.
 #[derive(Args, Clone, Debug)]
 struct Place {
     /// TOML file with these settings: listen, database.url, data_dir, base_url, database_name, trust_proxy
@@ -93,8 +136,11 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// Reads the arguments and does what they say.
-pub fn run() -> anyhow::Result<()> {
+/// Reads the arguments and does what they say; the exit code.
+///
+/// # Errors
+/// Why it could not, if that has not been said yet.
+pub fn run() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("OREST_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -109,6 +155,13 @@ pub fn run() -> anyhow::Result<()> {
             Command::OdooModule(module) => module.run(),
             Command::Pair(pair) => pair.run().await,
             Command::Transfer(transfer) => transfer.run(),
+            Command::OfAServer(command) => return Ok(command.run()),
+            Command::Completions(completions) => {
+                completions.run();
+                Ok(())
+            }
+            Command::Man(man) => man.run(),
         }
+        .map(|()| ExitCode::SUCCESS)
     })
 }

@@ -1,8 +1,6 @@
 //! `orest doctor`: what is wrong, for an operator at three in the morning. One line a check, with what to do. It changes
 //! nothing and makes no file.
 
-mod web;
-
 use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -11,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::web::{Answer, Web, printable};
+use super::web::{Answer, Web, printable};
 use super::{Place, say};
 use crate::config::keys::KeyFile;
 use crate::config::{Config, Layer};
@@ -44,7 +42,7 @@ impl Doctor {
         let mut report = Report::default();
         match self.place.config(Layer::default()) {
             Ok(config) => {
-                examine(&mut report, &config, &Web::new(Duration::from_secs(self.timeout)), SystemClock.now())
+                examine(&mut report, &config, &Web::for_doctor(Duration::from_secs(self.timeout)), SystemClock.now())
             }
             Err(error) => report.fail("settings", format!("{error:#}"), "correct them"),
         }

@@ -1,21 +1,25 @@
-//! Asking another server, and saying in words why it does not answer.
+//! Asking a server, and saying in words why it does not answer.
 
 use std::time::Duration;
 
 use chrono::DateTime;
 use serde_json::Value;
+use ureq::http::{Method, Request};
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::domain::time::Timestamp;
+use crate::limits;
 
-/// Bytes of an answer that are read.
-const BODY_BYTES_MAX: u64 = 64 << 10;
-
-/// Asks, as browsers on this machine would: with the system's certificates, but through no proxy and following nothing.
+/// Asks, as browsers on this machine would: with the system's certificates, but following nothing, so that what is sent goes
+/// to nobody else.
 pub struct Web {
     agent: ureq::Agent,
     patience: Duration,
+    body_bytes_max: u64,
 }
+
+/// How long a command waits for an answer: longer than a server works on one.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(limits::REQUEST_TIMEOUT.as_secs() + 30);
 
 /// What came back.
 pub struct Answer {
@@ -51,17 +55,26 @@ pub struct Silence {
 }
 
 impl Web {
-    /// Waits at most this long for each answer.
-    pub fn new(patience: Duration) -> Self {
+    /// For `orest doctor`: through no proxy, since what is looked at is near. Waits at most this long for each answer.
+    pub fn for_doctor(patience: Duration) -> Self {
+        Self::new(patience, None, 64 << 10)
+    }
+
+    /// For the commands that act on a server: through the proxy of the environment, if there is one.
+    pub fn for_client() -> Self {
+        Self::new(CLIENT_PATIENCE, ureq::Proxy::try_from_env(), 64 << 20)
+    }
+
+    fn new(patience: Duration, proxy: Option<ureq::Proxy>, body_bytes_max: u64) -> Self {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(patience))
             .http_status_as_error(false)
             .max_redirects(0)
-            .proxy(None)
-            .user_agent(concat!("orest-doctor/", env!("CARGO_PKG_VERSION")))
+            .proxy(proxy)
+            .user_agent(concat!("orest/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .build();
-        Self { agent: config.into(), patience }
+        Self { agent: config.into(), patience, body_bytes_max }
     }
 
     /// GET.
@@ -75,13 +88,43 @@ impl Web {
         self.read(url, self.agent.post(url).content_type("application/json").send(body))
     }
 
+    /// A call of a REST door: with a token, and with JSON.
+    pub fn send(
+        &self,
+        method: Method,
+        url: &str,
+        bearer: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer, Silence> {
+        let mut request = Request::builder().method(&method).uri(url).header("accept", "application/json");
+        if let Some(token) = bearer {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let unsendable = |error: ureq::http::Error| Silence {
+            cause: format!("that can't be sent ({error})"),
+            advice: "look at the address and at the profile".to_owned(),
+        };
+        let answer = match body {
+            Some(body) => {
+                let request = request.header("content-type", "application/json").body(body.to_string());
+                self.agent.run(request.map_err(unsendable)?)
+            }
+            // Without it, some proxies wait for a body.
+            None if method == Method::PUT || method == Method::POST => {
+                self.agent.run(request.body("").map_err(unsendable)?)
+            }
+            None => self.agent.run(request.body(()).map_err(unsendable)?),
+        };
+        self.read(url, answer)
+    }
+
     fn read(
         &self,
         url: &str,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Answer, Silence> {
         let mut answer = answer.map_err(|error| self.silence(url, &error))?;
-        let body = answer.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec();
+        let body = answer.body_mut().with_config().limit(self.body_bytes_max).read_to_vec();
         let body = match body {
             Ok(body) => body,
             // Longer than anything that we expect: then it is something else.

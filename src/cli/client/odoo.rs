@@ -1,0 +1,102 @@
+//! The calls of `/json/2` and of `/rpc`, for what is one act on many records.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use super::failure::Failure;
+use super::session::Session;
+
+/// The code of `/rpc` for what has changed since it was previewed.
+pub const CHANGED: &str = "-32009";
+
+/// A call of a method of a model, with arguments by name.
+///
+/// # Errors
+/// What it is refused with.
+pub fn call(session: &mut Session, model: &str, method: &str, arguments: &Value) -> Result<Value, Failure> {
+    let url = session.server.url(&["json", "2", model, method], &[]);
+    let answer = session.call(&Method::POST, &url, Some(arguments))?;
+    let text = |name: &str| answer.json.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str);
+    match (answer.status, &answer.json) {
+        (200, Some(_)) => Ok(answer.json.unwrap_or_default()),
+        (200, None) => Err(session.server.unexpected(&answer)),
+        (status, _) => match text("message") {
+            Some(message) => Err(Failure::Refused {
+                status,
+                code: text("name").unwrap_or_default().to_owned(),
+                message: message.to_owned(),
+            }),
+            None => Err(session.server.unexpected(&answer)),
+        },
+    }
+}
+
+/// What a revocation would do.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Preview {
+    /// How many authorizations the domain finds.
+    pub requested: u64,
+    /// How many of these would be revoked.
+    pub live: u64,
+    /// How many are revoked already.
+    pub already_revoked: u64,
+    /// Of how many users; those that act in their applications' own names count as one more.
+    user_count: u64,
+    /// Whose, most first.
+    users: Vec<UserCount>,
+    /// Holds a revocation to this.
+    pub digest: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct UserCount {
+    user_id: Option<i64>,
+}
+
+impl Preview {
+    /// Of how many users.
+    pub fn user_count(&self) -> u64 {
+        let nobody = self.users.iter().any(|user| user.user_id.is_none());
+        self.user_count.saturating_sub(u64::from(nobody))
+    }
+}
+
+/// What a revocation would do to what a search domain over `orest.authorization` finds.
+///
+/// # Errors
+/// What it is refused with.
+pub fn preview(session: &mut Session, domain: &Value) -> Result<Preview, Failure> {
+    let answer = rpc(session, "orest_preview", &json!({"selection": {"domain": domain}}))?;
+    serde_json::from_value(answer).map_err(|error| Failure::NoAnswer(format!("an answer of no preview: {error}")))
+}
+
+/// Revokes what a search domain finds, in one act; the receipt. With the digest of a preview, only if that is still so.
+///
+/// # Errors
+/// What it is refused with: [`CHANGED`] if something has changed.
+pub fn revoke(
+    session: &mut Session,
+    domain: &Value,
+    reason: Option<&str>,
+    expect: Option<&str>,
+) -> Result<Value, Failure> {
+    let params = json!({"selection": {"domain": domain}, "reason": reason, "expect": expect});
+    rpc(session, "orest_revoke", &params)
+}
+
+fn rpc(session: &mut Session, method: &str, params: &Value) -> Result<Value, Failure> {
+    let url = session.server.url(&["rpc"], &[]);
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    let answer = session.call(&Method::POST, &url, Some(&body))?;
+    let member = |name: &str| answer.json.as_ref().and_then(|body| body.get(name));
+    if let Some(result) = member("result") {
+        return Ok(result.clone());
+    }
+    let Some(error) = member("error") else { return Err(session.server.unexpected(&answer)) };
+    Err(Failure::Refused {
+        status: answer.status,
+        code: error.get("code").map(ToString::to_string).unwrap_or_default(),
+        message: error.get("message").and_then(Value::as_str).unwrap_or("no reason was given").to_owned(),
+    })
+}

@@ -1,0 +1,195 @@
+//! What is printed: lines for people, or one JSON object a line; to standard output and standard error, or to a file.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::failure::Failure;
+use super::table::Table;
+use crate::domain::time::{Clock as _, SystemClock};
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Format {
+    /// Of the option; the empty text is the default, as scripts write it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("unsupported value, use one of [json] instead".to_owned()),
+        }
+    }
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Where a command prints, and how.
+#[derive(Debug, Default)]
+pub struct Output {
+    format: Format,
+    styled: bool,
+    target: Option<File>,
+}
+
+impl Output {
+    /// As the options say.
+    ///
+    /// # Errors
+    /// If the file can't be written to.
+    pub fn open(format: Option<Format>, target: Option<&Path>, disable_colors: bool) -> Result<Self, Failure> {
+        let format = format.unwrap_or_default();
+        let open = |path: &Path| {
+            let file = OpenOptions::new().create(true).append(true).mode(0o660).open(path);
+            file.map_err(|error| Failure::Other(format!("failed to open target file: {}: {error}", path.display())))
+        };
+        let target = target.map(open).transpose()?;
+        let wanted = !disable_colors && format == Format::Text && target.is_none();
+        let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let styled = wanted && !said_no && !dumb && std::io::stdout().is_terminal();
+        Ok(Self { format, styled, target })
+    }
+
+    /// Whether letters may be bold and coloured.
+    pub const fn styled(&self) -> bool {
+        self.styled
+    }
+
+    /// Whether somebody looks at it as it appears.
+    pub fn is_watched(&self) -> bool {
+        self.format == Format::Text && self.target.is_none() && std::io::stderr().is_terminal()
+    }
+
+    /// A line.
+    pub fn info(&self, message: &str) {
+        self.message(Level::Info, message);
+    }
+
+    /// A line about what is not as it should be.
+    pub fn warn(&self, message: &str) {
+        self.message(Level::Warn, message);
+    }
+
+    /// A line about what failed; the command may go on.
+    pub fn error(&self, message: &str) {
+        match self.format {
+            Format::Text => self.write(Level::Error, &printable(message)),
+            Format::Json => self.json(Level::Error, [("err", message.into())]),
+        }
+    }
+
+    /// A line with a document under it.
+    pub fn document(&self, message: &str, document: &Value) {
+        match self.format {
+            // Its texts are escaped already.
+            Format::Text => self.write(Level::Info, &format!("{}\n{document:#}", printable(message))),
+            Format::Json => self.json(Level::Info, [("message", message.into()), ("doc", document.clone())]),
+        }
+    }
+
+    /// A line, which in JSON has a document too.
+    pub fn summary(&self, message: &str, document: &Value) {
+        match self.format {
+            Format::Text => self.info(message),
+            Format::Json => self.document(message, document),
+        }
+    }
+
+    /// A table.
+    pub fn table(&self, table: &Table) {
+        match self.format {
+            Format::Text => self.write(Level::Info, &table.render(self.styled)),
+            Format::Json => {
+                // In the order of their names, as maps are written in the language that scripts had this from.
+                let row = |row: &Vec<String>| {
+                    let cells: BTreeMap<_, _> = table.headers.iter().zip(row).collect();
+                    json!(cells)
+                };
+                let data: Vec<_> = table.rows.iter().map(row).collect();
+                let members = [
+                    ("message", table.title.as_str().into()),
+                    ("data", data.into()),
+                    ("headers", json!(table.headers)),
+                ];
+                self.json(Level::Info, members);
+            }
+        }
+    }
+
+    /// Why a command failed, and what may help; the exit code of that.
+    pub fn failure(&self, display: &str, failure: &Failure) -> ExitCode {
+        self.error(&format!("{display} failed: {failure}"));
+        if let Some(suggestion) = failure.suggestion() {
+            match self.format {
+                Format::Text => self.write(Level::Error, &format!("Try instead: {suggestion}")),
+                Format::Json => {
+                    let members = [("message", "Try instead".into()), ("data", json!([suggestion]))];
+                    self.json(Level::Debug, members);
+                }
+            }
+        }
+        ExitCode::from(failure.code())
+    }
+
+    fn message(&self, level: Level, message: &str) {
+        match self.format {
+            Format::Text => self.write(level, &printable(message)),
+            Format::Json => self.json(level, [("message", message.into())]),
+        }
+    }
+
+    fn json<const N: usize>(&self, level: Level, members: [(&str, Value); N]) {
+        let mut line = Map::new();
+        let time = SystemClock.now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        line.insert("time".to_owned(), time.into());
+        line.insert("level".to_owned(), level.as_str().into());
+        line.extend(members.map(|(name, value)| (name.to_owned(), value)));
+        self.write(level, &Value::Object(line).to_string());
+    }
+
+    /// Whoever has stopped reading, such as `head`, has seen enough: that is no error.
+    fn write(&self, level: Level, text: &str) {
+        let text = format!("{text}\n");
+        let _ = match (self.target.as_ref(), level) {
+            (Some(mut file), _) => file.write_all(text.as_bytes()),
+            (None, Level::Error) => std::io::stderr().write_all(text.as_bytes()),
+            (None, Level::Debug | Level::Info | Level::Warn) => std::io::stdout().write_all(text.as_bytes()),
+        };
+    }
+}
+
+/// What others have named is shown on a terminal: nothing that would move about on it.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
