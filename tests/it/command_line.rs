@@ -1,5 +1,13 @@
 //! The binary itself: what it prints, what it makes, how it starts and refuses to.
 
+mod acts;
+mod app_users;
+mod authorizations;
+mod client;
+mod local;
+mod sessions;
+mod terminal;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
