@@ -93,7 +93,9 @@ fn rpc(session: &mut Session, method: &str, params: &Value) -> Result<Value, Fai
     if let Some(result) = member("result") {
         return Ok(result.clone());
     }
-    let Some(error) = member("error") else { return Err(session.server.unexpected(&answer)) };
+    let Some(error) = member("error").filter(|error| error.is_object()) else {
+        return Err(session.server.unexpected(&answer));
+    };
     Err(Failure::Refused {
         status: answer.status,
         code: error.get("code").map(ToString::to_string).unwrap_or_default(),

@@ -12,6 +12,7 @@ use crate::cli::client::failure::Failure;
 use crate::cli::client::odoo;
 use crate::cli::client::progress::Progress;
 use crate::cli::client::{Client, Outcome};
+use crate::domain::object_id::parse_object_id;
 
 /// On whom to act.
 #[derive(Args)]
@@ -237,37 +238,17 @@ fn show(client: &Client, deed: Deed, mut rows: Vec<Row<'_>>, dry_run: bool) {
 
 /// The live authorizations of these users for this application, if their ids are of records.
 fn domain(app: &App, users: &[User]) -> Option<Value> {
-    let (application, users) = (record_id(&app.id)?, record_ids(users)?);
+    let (application, users) = (parse_object_id(&app.id)?, record_ids(users)?);
     Some(json!([["application_id", "=", application], ["user_id", "in", users], ["state", "=", "live"]]))
 }
 
 fn record_ids(users: &[User]) -> Option<Vec<i64>> {
-    users.iter().map(|user| record_id(&user.id)).collect()
-}
-
-/// The Admin API writes a record's number as 24 hexadecimal digits.
-fn record_id(id: &str) -> Option<i64> {
-    let hexadecimal = id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if hexadecimal { i64::from_str_radix(id, 16).ok().filter(|id| *id > 0) } else { None }
+    users.iter().map(|user| parse_object_id(&user.id)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_numbers_or_of_somebody_else() {
-        for (id, expect) in [
-            ("00000000000000000000001f", Some(31)),
-            ("000000000000000000000000", None),
-            ("5f8a3c2b1d4e6f7a8b9c0d1e", None),
-            ("1f", None),
-            ("+0000000000000000000001f", None),
-            ("user-2", None),
-        ] {
-            assert_eq!(record_id(id), expect, "{id}");
-        }
-    }
 
     #[test]
     fn cells_say_what_is_so_now() {

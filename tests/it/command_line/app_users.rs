@@ -30,7 +30,9 @@ fn users_are_created_and_listed() {
     assert_eq!(lines.len(), 9);
 
     // Who signed in last comes first.
-    assert!(shell.server.login("ben@example.com", "secret of theirs").is_u64());
+    let params = json!({"db": "orest", "login": "ben@example.com", "password": "secret of theirs"});
+    let signed_in = shell.server.post("/web/session/authenticate", &json!({"params": params}));
+    assert!(signed_in["result"]["uid"].is_u64(), "{signed_in}");
     let listed = shell.run(&["users", "ls", "-a", "egg", "--provider", "local-userpass"]).done();
     let lines: Vec<_> = listed.lines().collect();
     assert!(lines[3].starts_with("  ben@example.com") && lines[3].ends_with(" +0000 UTC"), "{}", lines[3]);

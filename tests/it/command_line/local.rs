@@ -131,7 +131,7 @@ fn a_profile_that_others_can_read_is_not_used() {
     assert!(said.contains("it is no YAML of a profile") && !said.contains("hidden"), "{said}");
     let mut elsewhere = command(home.path());
     elsewhere.env("XDG_CONFIG_HOME", home.path().join("xdg")).args(["whoami", "--telemetry", "off"]);
-    assert!(elsewhere.status().unwrap().success());
+    assert!(elsewhere.output().unwrap().status.success());
     let kept = fs::read_to_string(home.path().join("xdg/orest/default.yaml")).unwrap();
     assert_eq!(kept.trim(), "telemetry: \"off\"", "which is all that becomes of it");
 }

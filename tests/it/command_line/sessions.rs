@@ -52,7 +52,7 @@ fn an_api_key_is_kept_only_if_wanted() {
     assert!(!profile(&shell).contains(key));
     let mut by_environment = shell.command();
     by_environment.env("OREST_API_KEY", key).args(["login", "--username", "admin", "--keep-api-key"]);
-    assert!(by_environment.status().unwrap().success());
+    assert!(by_environment.output().unwrap().status.success());
     assert!(profile(&shell).contains(key));
     login(&[]);
     assert!(profile(&shell).contains(key), "it is used again, and stays");
@@ -69,14 +69,14 @@ fn somebody_else_s_session_is_not_ended_unasked() {
     shell.call(
         "res.users",
         "create",
-        &json!([{"login": "carol", "name": "Carol", "password": "carol's own", "group_ids": []}]),
+        &json!([{"login": "carla", "name": "Carla", "password": "carla's own", "group_ids": []}]),
         &json!({}),
     );
-    let carol = ["login", "--username", "carol", "--password", "carol's own"];
-    let said = shell.run(&carol).refused(2);
+    let carla = ["login", "--username", "carla", "--password", "carla's own"];
+    let said = shell.run(&carla).refused(2);
     assert_eq!(said, "login failed: there is no terminal to ask on: give --yes\n");
     // She may not: the session that there was goes on.
-    let said = shell.run(&[&carol[..], &["-y"]].concat()).refused(1);
+    let said = shell.run(&[&carla[..], &["-y"]].concat()).refused(1);
     assert!(said.starts_with("login failed: "), "{said}");
     assert!(shell.run(&["whoami"]).done().starts_with("Currently logged in user: admin "));
 }
