@@ -2,9 +2,7 @@
 //!
 //! `lease` is the protocol, `failover` what a database that forgets its last commits does to it. In words: docs/protocol.md.
 
-#[cfg(test)]
-mod failover;
-#[cfg(test)]
-mod lease;
-#[cfg(test)]
-mod tests;
+#![allow(missing_docs, reason = "the fields of states and steps are explained where their names don't say it")]
+
+pub mod failover;
+pub mod lease;

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use crate::failover::{self, Failover};
-use crate::lease::{INFORMED, LISTED, Protocol, RETURNS, SAFE, Weakness};
+use orest_protocol::failover::{self, Failover};
+use orest_protocol::lease::{INFORMED, LISTED, Protocol, RETURNS, SAFE, Weakness};
 
 /// Two acts by anybody, seen by one of any number of nodes.
 const ONE_OF_MANY: Protocol = Protocol { nodes: 1, others: true, checks: false, acts: 2, lease: 2, weakness: None };
