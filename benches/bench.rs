@@ -190,7 +190,7 @@ fn odoo(criterion: &mut Criterion) {
         });
     });
     let settings =
-        Settings { database: "orest".to_owned(), base_url: "http://127.0.0.1:8070".to_owned(), trust_proxy: false };
+        Settings { database: "orest".to_owned(), base_url: "http://127.0.0.1:8070".to_owned(), ..Settings::default() };
     let router = http::router(AppState::new(service, orm, settings));
     let body = r#"{"jsonrpc":"2.0","method":"call","params":{"service":"common","method":"version","args":[]},"id":1}"#;
     for (name, path) in [

@@ -82,7 +82,14 @@ impl App {
     /// All doors. `base_url` is where others reach them.
     pub fn router(&self, config: &Config, base_url: String) -> Router {
         let orm = Orm::new(self.service.clone(), Registry::new());
-        let settings = Settings { database: config.database_name.clone(), base_url, trust_proxy: config.trust_proxy };
+        let settings = Settings {
+            database: config.database_name.clone(),
+            base_url,
+            trust_proxy: config.trust_proxy,
+            access_accounts: config.access_accounts.clone(),
+            access_zones: config.access_zones.clone(),
+            gateway_cookie_domain: config.gateway_cookie_domain.clone(),
+        };
         http::router(AppState::new(self.service.clone(), orm, settings))
     }
 

@@ -34,6 +34,42 @@ pub struct Layer {
     /// How it stands together with other nodes of the same database.
     #[serde(default)]
     pub cluster: ClusterLayer,
+    /// Under which ids the Access API answers.
+    #[serde(default)]
+    pub access: AccessLayer,
+    /// Sessions at the reverse proxy.
+    #[serde(default)]
+    pub gateway: GatewayLayer,
+}
+
+/// The section `access`, before it is checked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessLayer {
+    /// `OREST_ACCESS_ACCOUNTS`, `--access-accounts`: separated by commas; in the file a list.
+    pub accounts: Option<Vec<String>>,
+    /// `OREST_ACCESS_ZONES`, `--access-zones`: the same.
+    pub zones: Option<Vec<String>>,
+}
+
+impl AccessLayer {
+    fn over(self, below: Self) -> Self {
+        Self { accounts: self.accounts.or(below.accounts), zones: self.zones.or(below.zones) }
+    }
+}
+
+/// The section `gateway`, before it is checked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayLayer {
+    /// `OREST_GATEWAY_COOKIE_DOMAIN`, `--gateway-cookie-domain`: such as `example.com`.
+    pub cookie_domain: Option<String>,
+}
+
+impl GatewayLayer {
+    fn over(self, below: Self) -> Self {
+        Self { cookie_domain: self.cookie_domain.or(below.cookie_domain) }
+    }
 }
 
 /// The section `database`, before it is checked.
@@ -92,6 +128,8 @@ impl Layer {
             trust_proxy: self.trust_proxy.or(below.trust_proxy),
             metrics_listen: self.metrics_listen.or(below.metrics_listen),
             cluster: self.cluster.over(below.cluster),
+            access: self.access.over(below.access),
+            gateway: self.gateway.over(below.gateway),
         }
     }
 }
@@ -129,6 +167,12 @@ pub struct Config {
     pub cluster: Settings,
     /// What the other nodes call this one; `None`: by its machine and port.
     pub node_name: Option<String>,
+    /// The account ids under which the Access API answers.
+    pub access_accounts: Vec<String>,
+    /// The zone ids under which it does.
+    pub access_zones: Vec<String>,
+    /// The domain whose hosts share the cookie of gateway sessions, without a dot in front.
+    pub gateway_cookie_domain: Option<String>,
 }
 
 /// A little less than a request may take.
@@ -192,6 +236,20 @@ impl Config {
         {
             return Err(complain("cluster.node_name", name, "use up to 100 letters, digits and signs".to_owned()));
         }
+        let ids = |key, ids: Option<Vec<String>>| {
+            let ids: Vec<String> = ids.into_iter().flatten().map(|id| id.trim().to_owned()).collect();
+            let is_id = |id: &String| {
+                !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+            };
+            match ids.iter().find(|id| !is_id(id)) {
+                Some(id) => Err(complain(key, id, "use letters, digits, - and _, and commas between ids".to_owned())),
+                None => Ok(ids),
+            }
+        };
+        let gateway_cookie_domain = layer.gateway.cookie_domain.map(|text| {
+            check_cookie_domain(&text, base_url.as_deref())
+                .map_err(|message| complain("gateway.cookie_domain", &text, message.to_owned()))
+        });
         let metrics_listen = layer.metrics_listen.map(|text| {
             text.parse().map_err(|_| complain("metrics_listen", &text, "must look like 127.0.0.1:9100".to_owned()))
         });
@@ -199,6 +257,9 @@ impl Config {
             metrics_listen: metrics_listen.transpose()?,
             cluster: Settings { revoke_wait, ..settings },
             node_name: cluster.node_name,
+            access_accounts: ids("access.accounts", layer.access.accounts)?,
+            access_zones: ids("access.zones", layer.access.zones)?,
+            gateway_cookie_domain: gateway_cookie_domain.transpose()?,
             listen: listen
                 .parse()
                 .map_err(|_| complain("listen", listen, "must look like 127.0.0.1:8070".to_owned()))?,
@@ -208,6 +269,20 @@ impl Config {
             database_name,
             trust_proxy: layer.trust_proxy.unwrap_or(false),
         })
+    }
+}
+
+/// The domain without a dot in front and in small letters, if browsers take a cookie for it from the host of `base_url`.
+fn check_cookie_domain(text: &str, base_url: Option<&str>) -> Result<String, &'static str> {
+    let domain = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
+    let base = base_url.and_then(|url| url::Url::parse(url).ok()).filter(|base| base.scheme() == "https");
+    let base = base.ok_or("needs a base_url that begins with https://")?;
+    let Some(url::Host::Domain(host)) = base.host() else { return Err("needs a base_url with a name, not a number") };
+    let is_part = host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
+    if is_part && domain.contains('.') {
+        Ok(domain)
+    } else {
+        Err("must be the host of base_url or a domain that it is in, such as example.com for https://auth.example.com")
     }
 }
 
@@ -249,6 +324,61 @@ mod tests {
             ("node_name = \"a b\"", "cluster.node_name (a b): use up to 100 letters, digits and signs"),
         ] {
             assert_eq!(read(&format!("[cluster]\n{text}")).expect_err("must be refused").to_string(), expect);
+        }
+    }
+
+    #[test]
+    fn the_other_doors_are_set() {
+        let read = |text: &str| Config::new(toml::from_str(text).expect("valid"));
+        let config = read(
+            "base_url = \"https://auth.example.com/\"\naccess = { accounts = [\"a1\", \" b-2 \"], zones = [\"z\"] }\n\
+             gateway.cookie_domain = \".Example.com\"",
+        );
+        let config = config.expect("valid");
+        assert_eq!(
+            (config.access_accounts, config.access_zones),
+            (vec!["a1".to_owned(), "b-2".to_owned()], vec!["z".to_owned()])
+        );
+        assert_eq!(config.gateway_cookie_domain.as_deref(), Some("example.com"));
+        let config = Config::new(Layer::default()).expect("valid");
+        assert!(
+            config.access_accounts.is_empty()
+                && config.access_zones.is_empty()
+                && config.gateway_cookie_domain.is_none()
+        );
+        let part =
+            "must be the host of base_url or a domain that it is in, such as example.com for https://auth.example.com";
+        for (text, expect) in [
+            (
+                "access.accounts = [\"a/b\"]",
+                "access.accounts (a/b): use letters, digits, - and _, and commas between ids".to_owned(),
+            ),
+            (
+                "access.zones = [\"\"]",
+                "access.zones (): use letters, digits, - and _, and commas between ids".to_owned(),
+            ),
+            (
+                "base_url = \"http://auth.example.com\"\ngateway.cookie_domain = \"example.com\"",
+                "gateway.cookie_domain (example.com): needs a base_url that begins with https://".to_owned(),
+            ),
+            (
+                "base_url = \"https://192.0.2.1\"\ngateway.cookie_domain = \"2.1\"",
+                "gateway.cookie_domain (2.1): needs a base_url with a name, not a number".to_owned(),
+            ),
+            (
+                "base_url = \"https://auth.example.com\"\ngateway.cookie_domain = \"com\"",
+                format!("gateway.cookie_domain (com): {part}"),
+            ),
+            (
+                "base_url = \"https://auth.example.com\"\ngateway.cookie_domain = \"ample.com\"",
+                format!("gateway.cookie_domain (ample.com): {part}"),
+            ),
+            (
+                "base_url = \"https://example.com\"\ngateway.cookie_domain = \"auth.example.com\"",
+                format!("gateway.cookie_domain (auth.example.com): {part}"),
+            ),
+        ] {
+            assert_eq!(read(text).expect_err("must be refused").to_string(), expect);
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 8 << 20;
 /// Bytes of a form sent to an OAuth endpoint.
 pub const FORM_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a request to the Access API.
+pub const ACCESS_BODY_BYTES_MAX: usize = 64 << 10;
 /// Parameters of such a form, or of a query.
 pub const FORM_PARAMS_MAX: usize = 200;
 /// Nesting of JSON. `serde_json` stops at 128 by itself; this is its number, for the tests.
@@ -51,6 +53,9 @@ pub const ADDRESS_FAILURES_MAX: u32 = 50;
 pub const LOGIN_COOLDOWN: Duration = Duration::from_secs(60);
 /// A web session ends after this long without a call (Odoo's `sessions.max_inactivity_seconds`).
 pub const SESSION_INACTIVITY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A gateway session is good for this long, unless the application "Gateway" says otherwise; then the browser gets the next
+/// one, for which its user must still be signed in.
+pub const GATEWAY_SESSION: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a proof of identity is good for sensitive acts in the same session.
 pub const IDENTITY_CHECK: Duration = Duration::from_secs(600);
 /// How long an API key of somebody who is no administrator may live.

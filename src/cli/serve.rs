@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::{Place, start};
 use crate::app::App;
 use crate::cluster::Description;
-use crate::config::{ClusterLayer, Config, Layer};
+use crate::config::{AccessLayer, ClusterLayer, Config, GatewayLayer, Layer};
 use crate::limits;
 use crate::service::demo::{Demo, logins};
 use crate::store::Server;
@@ -48,6 +48,15 @@ pub struct Serve {
     /// On PostgreSQL: how long a revocation waits for the other nodes [default: the lease and 1s]
     #[arg(long, value_name = "TIME", env = "OREST_CLUSTER_REVOKE_WAIT")]
     cluster_revoke_wait: Option<String>,
+    /// The account ids, separated by commas, under which Cloudflare's revoke_user is answered [default: none]
+    #[arg(long, value_name = "IDS", env = "OREST_ACCESS_ACCOUNTS", value_delimiter = ',')]
+    access_accounts: Option<Vec<String>>,
+    /// The zone ids, the same [default: none]
+    #[arg(long, value_name = "IDS", env = "OREST_ACCESS_ZONES", value_delimiter = ',')]
+    access_zones: Option<Vec<String>>,
+    /// The domain, such as example.com, whose hosts share a session at the reverse proxy [default: only the own host]
+    #[arg(long, value_name = "DOMAIN", env = "OREST_GATEWAY_COOKIE_DOMAIN")]
+    gateway_cookie_domain: Option<String>,
     /// The administrator's password at the very first start [default: generated and printed once]
     #[arg(long, value_name = "PASSWORD", env = "OREST_ADMIN_PASSWORD", hide_env_values = true)]
     admin_password: Option<String>,
@@ -95,6 +104,8 @@ impl Serve {
                 revoke_wait: self.cluster_revoke_wait,
                 node_name: self.node_name,
             },
+            access: AccessLayer { accounts: self.access_accounts, zones: self.access_zones },
+            gateway: GatewayLayer { cookie_domain: self.gateway_cookie_domain },
             ..Layer::default()
         };
         let config = self.place.config(layer)?;

@@ -61,6 +61,10 @@ named! {
         CommandLine = "command_line",
         /// The App Services Admin API.
         AdminApi = "admin_api",
+        /// `revoke_user`, the Cloudflare Access API.
+        AccessApi = "access_api",
+        /// Who signed out at the gateway.
+        SignOut = "sign_out",
     }
 }
 
@@ -77,6 +81,7 @@ impl Channel {
                 | Self::DeviceRevoke
                 | Self::CommandLine
                 | Self::AdminApi
+                | Self::AccessApi
         )
     }
 }

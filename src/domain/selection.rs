@@ -18,6 +18,8 @@ pub enum Selection {
     },
     /// All of a user.
     User(UserId),
+    /// All of a user but his gateway sessions.
+    UserTokens(UserId),
     /// All of an application.
     Application(ApplicationId),
     /// All of an application that act for this user.
@@ -34,6 +36,7 @@ impl Selection {
             Self::Ids(ids) => format!("{} ids", ids.len()),
             Self::Found { domain, .. } => format!("domain {domain}"),
             Self::User(id) => format!("user {id}"),
+            Self::UserTokens(id) => format!("user {id}, without gateway sessions"),
             Self::Application(id) => format!("application {id}"),
             Self::UserOfApplication(user, application) => format!("user {user} of application {application}"),
             Self::Device(id) => format!("device {id}"),

@@ -1,10 +1,10 @@
-//! Access and refresh tokens: sealed, not stored (docs/adr/0004).
+//! Access and refresh tokens, and those of gateway sessions: sealed, not stored (docs/adr/0004).
 //!
 //! ```text
 //! orat_ | base64url( key id 2 | nonce 12 | sealed( authorization id 8, generation 4, issued 8, expires 8 ) 28 + tag 16 ) | crc 6
 //! ```
 //!
-//! The prefix and the key id are associated data, so that an access token can't be passed off as a refresh token.
+//! The prefix and the key id are associated data, so that a token of one kind can't be passed off as one of another.
 //! The last six characters are the CRC-32 of all before them, in base 62: typing errors and secret scanners' finds
 //! are told without a key, and garbage never costs a decryption. Whoever changes the prefix, the lengths or the order
 //! ends every token that is out there.
@@ -40,6 +40,8 @@ pub enum TokenKind {
     Access,
     /// Exchanged for a new pair (RFC 6749 section 6).
     Refresh,
+    /// Kept in a browser's cookie for the reverse proxy's check. It is no bearer token: whoever holds it as one is refused.
+    Gateway,
 }
 
 impl TokenKind {
@@ -48,6 +50,7 @@ impl TokenKind {
         match self {
             Self::Access => "orat_",
             Self::Refresh => "orrt_",
+            Self::Gateway => "orgs_",
         }
     }
 }
@@ -309,6 +312,7 @@ impl KeyRing {
         let kind = match &bytes[..PREFIX] {
             b"orat_" => TokenKind::Access,
             b"orrt_" => TokenKind::Refresh,
+            b"orgs_" => TokenKind::Gateway,
             _ => return Err(OpenError::Malformed),
         };
         let (signed, given) = bytes.split_at(LENGTH - CHECKSUM);

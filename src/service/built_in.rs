@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
-use super::{Error, Service};
+use super::{Error, Service, admin_sessions, gateway};
 use crate::domain::application::Application;
 use crate::domain::scope::Scope;
 use crate::domain::secret::Secret;
 use crate::store::Tx;
 use crate::store::applications::{self, NewApplication};
+
+/// The `client_id`s of all of them: nobody makes another application with one.
+pub const CLIENT_IDS: &[&str] = &[admin_sessions::ADMIN_API.client_id, gateway::GATEWAY.client_id];
 
 /// One of the service's own applications.
 #[derive(Clone, Copy, Debug)]

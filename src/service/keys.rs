@@ -176,6 +176,24 @@ fn find_live(rows: &[KeyRow], id: KeyId) -> Result<&KeyRow, Error> {
     found.ok_or_else(|| Error::Conflict(format!("no key with the number {} is in force", id.0)))
 }
 
+/// How a token is shown. One that is kept in a cookie is good for nobody who says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// By an application: as a bearer token, to be refreshed or revoked, or to be asked about.
+    Bare,
+    /// By a browser, in the gateway's cookie.
+    InCookie,
+}
+
+impl Shown {
+    const fn of(kind: TokenKind) -> Self {
+        match kind {
+            TokenKind::Access | TokenKind::Refresh => Self::Bare,
+            TokenKind::Gateway => Self::InCookie,
+        }
+    }
+}
+
 impl Service {
     /// The sealing keys that are in force and here.
     pub fn keys(&self) -> Arc<KeyRing> {
@@ -183,20 +201,21 @@ impl Service {
     }
 
     /// Opens a token with the keys that are in force, without taking hold of them. Under a lease, or where the database has
-    /// confirmed it: see [`Self::opened`].
+    /// confirmed it: see [`Self::opened`]. Shown in another way than its kind is shown, it is no token.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: it was sealed with a key that other nodes have and this one lacks.
-    pub(super) fn open(&self, token: &str) -> Result<Result<(TokenKind, Claims), OpenError>, Error> {
+    pub(super) fn open(&self, shown: Shown, token: &str) -> Result<Result<(TokenKind, Claims), OpenError>, Error> {
         match self.keys.state.read().unwrap_or_else(PoisonError::into_inner).in_force.open(token) {
             Err(OpenError::AbsentKey) => Err(Error::Unavailable),
+            Ok((kind, _)) if shown != Shown::of(kind) => Ok(Err(OpenError::Malformed)),
             opened => Ok(opened),
         }
     }
 
-    /// The same, where nothing is known yet of a lease.
+    /// The same of an access or refresh token, where nothing is known yet of a lease.
     pub(super) async fn opened(&self, token: &str) -> Result<Result<(TokenKind, Claims), OpenError>, Error> {
-        self.fenced(|| std::future::ready(self.open(token))).await
+        self.fenced(|| std::future::ready(self.open(Shown::Bare, token))).await
     }
 
     /// Lets a registered key seal. When this returns, every node seals with it, but those that are told of in the error.

@@ -7,7 +7,9 @@
 //! * [`tickets`]: a person's answer, on its way from Odoo to here.
 //! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients; [`admin_sessions`]: administrators at the Admin API.
 //! * [`app_services`]: applications and their users, as App Services has them.
+//! * [`gateway`]: sessions at the reverse proxy; [`access`]: Cloudflare's way to end them and all else of a user.
 
+pub mod access;
 pub mod admin_sessions;
 pub mod app_services;
 pub mod authorize;
@@ -18,6 +20,7 @@ pub mod error;
 pub mod failures;
 pub mod filling;
 pub mod forms;
+pub mod gateway;
 pub mod housekeeping;
 pub mod issue;
 pub mod keys;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::issue::{GrantError, Tokens, check_device, check_user, current, end_of};
+use super::keys::Shown;
 use super::{Error, Service};
 use crate::domain::application::Application;
 use crate::domain::revocation::Channel;
@@ -32,7 +33,7 @@ impl Service {
         let (service, token) = (self.clone(), token.to_owned());
         let outcome = self.write(move |tx| {
             // Its key may have been retired by a commit that is before this one.
-            current_claims(service.open(&token)?, service.unix_now())?;
+            current_claims(service.open(Shown::Bare, &token)?, service.unix_now())?;
             service.refresh_in(tx, &application, &claims, scope, address)
         });
         let outcome = outcome.await?;

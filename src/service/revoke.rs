@@ -69,7 +69,7 @@ impl Service {
         options: &RevokeOptions,
     ) -> Result<Receipt, Error> {
         // Authorizations that were made since the selection was resolved have higher ids.
-        let own = matches!(selection, Selection::User(id) | Selection::UserOfApplication(id, _)
+        let own = matches!(selection, Selection::User(id) | Selection::UserTokens(id) | Selection::UserOfApplication(id, _)
             if Some(*id) == context.actor.user);
         if let (true, Some(owner)) = (own || context.actor.is_orest_admin(), owner_of(selection)) {
             let after = set.max().map_or(0, i64::from);
@@ -301,9 +301,16 @@ impl Service {
         let own = |user: &UserId| Some(*user) == actor.user;
         let whole = match selection {
             _ if actor.is_orest_admin() => true,
-            Selection::User(user) | Selection::UserOfApplication(user, _) if own(user) => true,
+            Selection::User(user) | Selection::UserTokens(user) | Selection::UserOfApplication(user, _)
+                if own(user) =>
+            {
+                true
+            }
             // Not even whether there are any is his to know.
-            Selection::User(_) | Selection::Application(_) | Selection::UserOfApplication(..) => {
+            Selection::User(_)
+            | Selection::UserTokens(_)
+            | Selection::Application(_)
+            | Selection::UserOfApplication(..) => {
                 return Err(Error::Forbidden("you may only revoke your own authorizations".to_owned()));
             }
             Selection::Ids(_) | Selection::Found { .. } | Selection::Device(_) => false,
@@ -312,6 +319,7 @@ impl Service {
             Selection::Ids(ids) => return self.resolve_ids(actor, ids).await,
             Selection::Found { set, .. } => set.clone(),
             Selection::User(_)
+            | Selection::UserTokens(_)
             | Selection::Application(_)
             | Selection::UserOfApplication(..)
             | Selection::Device(_) => {
@@ -441,7 +449,9 @@ fn what_undo_restores(tx: &mut Tx<'_>, undone: &Revocation) -> Result<(RoaringBi
 /// What a person has answered in Odoo before his authorizations were taken back must not bring him a new one after it.
 fn stop_answers_in(tx: &mut Tx<'_>, selection: &Selection, set: &RoaringBitmap) -> Result<(), StoreError> {
     match selection {
-        Selection::User(id) | Selection::UserOfApplication(id, _) => tickets::delete_of(tx.connection, *id)?,
+        Selection::User(id) | Selection::UserTokens(id) | Selection::UserOfApplication(id, _) => {
+            tickets::delete_of(tx.connection, *id)?;
+        }
         Selection::Application(id) => tickets::delete_of_application(tx.connection, *id)?,
         Selection::Device(id) => tickets::delete_of_devices(tx.connection, &[id.0])?,
         Selection::Ids(_) | Selection::Found { .. } => {}
@@ -459,6 +469,7 @@ fn stop_answers_in(tx: &mut Tx<'_>, selection: &Selection, set: &RoaringBitmap) 
 const fn owner_of(selection: &Selection) -> Option<Owner> {
     match selection {
         Selection::User(id) => Some(Owner::User(*id)),
+        Selection::UserTokens(id) => Some(Owner::UserTokens(*id)),
         Selection::Application(id) => Some(Owner::Application(*id)),
         Selection::UserOfApplication(user, application) => Some(Owner::UserOfApplication(*user, *application)),
         Selection::Device(id) => Some(Owner::Device(*id)),
@@ -466,7 +477,7 @@ const fn owner_of(selection: &Selection) -> Option<Owner> {
     }
 }
 
-fn to_set(ids: Vec<i64>) -> RoaringBitmap {
+pub(super) fn to_set(ids: Vec<i64>) -> RoaringBitmap {
     ids.into_iter().filter_map(|id| AuthorizationId(id).bit()).collect()
 }
 

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::keys::Shown;
 use super::{Error, Service};
 use crate::domain::application::Application;
 use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
@@ -21,7 +22,7 @@ use crate::store::{applications, authorizations, devices, users};
 /// A token that is good, with all that can be told of it.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// Access or refresh.
+    /// Of which kind it is.
     pub kind: TokenKind,
     /// What it says.
     pub claims: Claims,
@@ -71,19 +72,24 @@ pub enum Refusal {
 pub type Verdict = Result<Verified, Refusal>;
 
 impl Service {
-    /// Checks a token.
+    /// Checks an access or refresh token.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: it can't be known, because the database does not answer, or this node lacks the key.
     pub async fn verify(&self, token: &str) -> Result<Verdict, Error> {
+        self.verify_shown(Shown::Bare, token).await
+    }
+
+    /// Checks a token that is shown in this way.
+    pub(super) async fn verify_shown(&self, shown: Shown, token: &str) -> Result<Verdict, Error> {
         // What is no token of anybody's need not be asked about.
-        if let Ok(Err(error @ (OpenError::Malformed | OpenError::Checksum))) = self.open(token) {
+        if let Ok(Err(error @ (OpenError::Malformed | OpenError::Checksum))) = self.open(shown, token) {
             return Ok(Err(error.into()));
         }
         // Which keys are in force is a question to memory, too.
         self.fenced(|| async {
             let now = self.unix_now();
-            let (kind, claims) = match self.open(token)? {
+            let (kind, claims) = match self.open(shown, token)? {
                 Ok(opened) => opened,
                 Err(error) => return Ok(Err(error.into())),
             };
@@ -112,16 +118,21 @@ impl Service {
         ask().await
     }
 
-    /// Checks a token without ever waiting: `None` when something must be read first.
+    /// Checks an access or refresh token without ever waiting: `None` when something must be read first.
     pub fn verify_in_memory(&self, token: &str) -> Option<Verdict> {
+        self.verify_shown_in_memory(Shown::Bare, token)
+    }
+
+    /// The same of a token that is shown in this way.
+    pub(super) fn verify_shown_in_memory(&self, shown: Shown, token: &str) -> Option<Verdict> {
         let fence = self.cluster.look()?;
-        let verdict = self.known_verdict(token)?;
+        let verdict = self.known_verdict(shown, token)?;
         self.cluster.holds(fence).then_some(verdict)
     }
 
-    fn known_verdict(&self, token: &str) -> Option<Verdict> {
+    fn known_verdict(&self, shown: Shown, token: &str) -> Option<Verdict> {
         let now = self.unix_now();
-        let (kind, claims) = match self.open(token).ok()? {
+        let (kind, claims) = match self.open(shown, token).ok()? {
             Ok(opened) => opened,
             Err(error) => return Some(Err(error.into())),
         };

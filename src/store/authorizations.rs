@@ -127,6 +127,24 @@ pub fn find_client_credentials(
     row.map(Authorization::try_from).transpose()
 }
 
+/// The newest gateway session of a user on a device, revoked or not.
+pub fn find_gateway_session(
+    connection: &mut Connection,
+    application: ApplicationId,
+    user: UserId,
+    device: DeviceId,
+) -> Result<Option<Authorization>, StoreError> {
+    let row = authorization::table
+        .filter(authorization::device_id.eq(device.0).and(authorization::user_id.eq(user.0)))
+        .filter(authorization::application_id.eq(application.0))
+        .filter(authorization::grant_type.eq(GrantType::Gateway.as_str()))
+        .order(authorization::id.desc())
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(Authorization::try_from).transpose()
+}
+
 /// The ids of the rows that match.
 pub fn list_ids(connection: &mut Connection, of: Owner, after: i64) -> Result<Vec<i64>, StoreError> {
     let query = authorization::table
@@ -136,6 +154,10 @@ pub fn list_ids(connection: &mut Connection, of: Owner, after: i64) -> Result<Ve
         .into_boxed();
     let query = match of {
         Owner::User(id) => query.filter(authorization::user_id.eq(id.0)),
+        Owner::UserTokens(id) => {
+            let tokens = authorization::grant_type.ne(GrantType::Gateway.as_str());
+            query.filter(authorization::user_id.eq(id.0).and(tokens))
+        }
         Owner::Application(id) => query.filter(authorization::application_id.eq(id.0)),
         Owner::UserOfApplication(user, application) => {
             query.filter(authorization::user_id.eq(user.0).and(authorization::application_id.eq(application.0)))
@@ -150,6 +172,8 @@ pub fn list_ids(connection: &mut Connection, of: Owner, after: i64) -> Result<Ve
 pub enum Owner {
     /// Those that act for a user.
     User(UserId),
+    /// The same without gateway sessions.
+    UserTokens(UserId),
     /// Those of an application.
     Application(ApplicationId),
     /// Those of an application that act for this user.

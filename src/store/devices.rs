@@ -102,6 +102,15 @@ pub fn list_revoked(
     Ok(rows.into_iter().map(|(id, revoked)| (DeviceId(id), revoked)).collect())
 }
 
+/// A user's devices that are not revoked.
+pub fn list_unrevoked_of(connection: &mut Connection, user: UserId) -> Result<Vec<i64>, StoreError> {
+    Ok(device::table
+        .filter(device::user_id.eq(user.0).and(device::revoked_at.is_null()))
+        .order(device::id)
+        .select(device::id)
+        .load(connection)?)
+}
+
 /// Revokes these, or lifts it; says how many there are.
 pub fn set_revoked(connection: &mut Connection, ids: &[i64], at: Option<Timestamp>) -> Result<usize, StoreError> {
     Ok(diesel::update(device::table.filter(device::id.eq_any(ids)))

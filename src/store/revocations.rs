@@ -249,6 +249,11 @@ pub fn feed(connection: &mut Connection) -> Result<(u64, u64), StoreError> {
     Ok((read(sequence, "sequence")?, read(filled, "filled_sequence")?))
 }
 
+/// The service's UUID, which goes along when the data move to another database.
+pub fn service_uuid(connection: &mut Connection) -> Result<String, StoreError> {
+    Ok(feed::table.find(1).select(feed::service_uuid).first(connection)?)
+}
+
 /// Whether all acts are filled in. Other changes take sequence numbers too, and have nothing to fill in.
 pub fn is_filled(connection: &mut Connection) -> Result<bool, StoreError> {
     let (_, filled) = feed(connection)?;

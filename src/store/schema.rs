@@ -196,6 +196,7 @@ table! {
         sequence -> BigInt,
         filled_sequence -> BigInt,
         tag -> Text,
+        service_uuid -> Text,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct SessionRow {
     pub user_id: i64,
     /// From where.
     pub device_id: Option<i64>,
+    /// When he signed in.
+    pub create_date: Timestamp,
     /// When it was used last, to the minute.
     pub last_activity: Timestamp,
     /// When the user last proved who he is.
@@ -58,6 +60,17 @@ pub fn find(connection: &mut Connection, sid: &SecretHash) -> Result<Option<Sess
 /// Whose this session is; `None`: it has ended.
 pub fn find_owner(connection: &mut Connection, id: i64) -> Result<Option<UserId>, StoreError> {
     Ok(session::table.find(id).select(session::user_id).first(connection).optional()?.map(UserId))
+}
+
+/// The session of this row; `None`: it has ended.
+pub fn find_by_id(connection: &mut Connection, id: i64) -> Result<Option<SessionRow>, StoreError> {
+    Ok(session::table.find(id).select(SessionRow::as_select()).first(connection).optional()?)
+}
+
+/// Notes from which device a session comes that was opened without one.
+pub fn set_device(connection: &mut Connection, id: i64, device: DeviceId) -> Result<(), StoreError> {
+    diesel::update(session::table.find(id)).set(session::device_id.eq(device.0)).execute(connection)?;
+    Ok(())
 }
 
 /// Notes that it was used.

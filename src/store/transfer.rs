@@ -193,7 +193,7 @@ pub const TABLES: &[Table] = &[
         key: 1,
         own: &[],
         counts: false,
-        columns: &[("id", Integer), ("sequence", Integer), ("filled_sequence", Integer)],
+        columns: &[("id", Integer), ("sequence", Integer), ("filled_sequence", Integer), ("service_uuid", Chars)],
     },];
 
 /// Why nothing was moved, or why it is not finished.

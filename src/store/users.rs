@@ -1,6 +1,7 @@
 //! Users and their groups.
 
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 
 use super::connection::{Backend, Connection};
 use super::dialect;
@@ -216,6 +217,26 @@ pub fn set_password(
 pub fn set_login_date(connection: &mut Connection, id: UserId, at: Timestamp) -> Result<(), StoreError> {
     diesel::update(user::table.find(id.0)).set(user::login_date.eq(at)).execute(connection)?;
     Ok(())
+}
+
+diesel::define_sql_function! {
+    /// ASCII in small letters: both databases agree on no more.
+    fn lower(text: Nullable<Text>) -> Nullable<Text>;
+}
+
+/// Who has this e-mail address, however it is capitalised; where nobody has, who has it for his login.
+pub fn list_by_address(connection: &mut Connection, address: &str) -> Result<Vec<UserId>, StoreError> {
+    if !dialect::is_storable(address) {
+        return Ok(Vec::new());
+    }
+    let address = address.to_ascii_lowercase();
+    let by_email = user::table.filter(user::email.is_not_null().and(lower(user::email).eq(&address)));
+    let mut ids: Vec<i64> = by_email.order(user::id).select(user::id).load(connection)?;
+    if ids.is_empty() {
+        let by_login = user::table.filter(lower(user::login.nullable()).eq(&address));
+        ids = by_login.order(user::id).select(user::id).load(connection)?;
+    }
+    Ok(ids.into_iter().map(UserId).collect())
 }
 
 /// Whose login this is, character by character.

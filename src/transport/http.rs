@@ -25,7 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::{admin_api, oauth, odoo, openapi, ops, rpc};
+use super::{access, admin_api, oauth, odoo, openapi, ops, rpc};
 use crate::limits;
 use crate::orm::call::Orm;
 use crate::service::Service;
@@ -50,7 +50,7 @@ impl AppState {
 }
 
 /// What the operator has set for the doors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The database name that Odoo clients give.
     pub database: String,
@@ -58,6 +58,12 @@ pub struct Settings {
     pub base_url: String,
     /// Whether a reverse proxy stands in front, so that `X-Forwarded-For` says from where a request comes.
     pub trust_proxy: bool,
+    /// The account ids under which the Access API answers.
+    pub access_accounts: Vec<String>,
+    /// The zone ids under which it does.
+    pub access_zones: Vec<String>,
+    /// The domain whose hosts share the cookie of gateway sessions, without a dot in front; `None`: our own host alone.
+    pub gateway_cookie_domain: Option<String>,
 }
 
 impl Settings {
@@ -87,6 +93,7 @@ pub fn router(state: AppState) -> Router {
         .merge(odoo::router(state.clone()))
         .merge(rpc::router(state.clone()))
         .merge(admin_api::router(state.clone()))
+        .merge(access::router(state.clone()))
         .merge(oauth::router(state.clone()));
     let (settings, hot) = (Arc::clone(&state.settings), state.clone());
     // One stack around the whole router: a `Router::layer` each would be a box each, cloned with every request.

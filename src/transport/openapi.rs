@@ -7,10 +7,10 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::OpenApi as Described;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{oauth, ops};
+use super::{access, oauth, ops};
 
 /// The document.
 #[derive(OpenApi)]
@@ -26,11 +26,14 @@ use super::{oauth, ops};
         oauth::introspect::introspect,
         oauth::forward_auth::check,
         oauth::metadata::metadata,
+        access::revoke_user::of_account,
+        access::revoke_user::of_zone,
         ops::alive,
         ops::ready,
     ),
     tags(
         (name = "oauth2", description = "OAuth 2.0 (RFC 6749, 7009, 7662, 8414) and reverse proxies"),
+        (name = "access", description = "Cloudflare Access' `revoke_user`"),
         (name = "operation", description = "For load balancers and monitoring"),
     ),
     modifiers(&SecuritySchemes),
@@ -51,6 +54,13 @@ impl Modify for SecuritySchemes {
         http("client_secret_basic", HttpAuthScheme::Basic, "An application's `client_id` and secret");
         http("api_key", HttpAuthScheme::Bearer, "An API key of a user");
         http("access_token", HttpAuthScheme::Bearer, "An access token");
+        let mut key = |name: &str, key: fn(ApiKeyValue) -> ApiKey, place: &str, description: &str| {
+            let value = ApiKeyValue::with_description(place, description);
+            components.add_security_scheme(name, SecurityScheme::ApiKey(key(value)));
+        };
+        key("gateway_session", ApiKey::Cookie, "orest_gateway", "A browser's gateway session");
+        key("auth_email", ApiKey::Header, "X-Auth-Email", "The e-mail address of a user, with his API key");
+        key("auth_key", ApiKey::Header, "X-Auth-Key", "An API key of the user with that e-mail address");
     }
 }
 

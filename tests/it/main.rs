@@ -1,12 +1,14 @@
 //! The integration tests: one binary, so that they are linked once.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod admin_api;
 mod another_history;
 mod cluster;
 mod command_line;
 mod connections;
 mod doctor;
+mod gateway;
 mod golden_domains;
 mod loading;
 mod migrations;

@@ -7,7 +7,16 @@ from .. import compat
 #: As long as the service lets an act be taken back …
 UNDO_WINDOW = timedelta(minutes=15)
 #: … that came through one of these doors.
-UNDO_CHANNELS = ("rpc", "unlink", "server_action", "orest_rpc", "device_revoke", "command_line", "admin_api")
+UNDO_CHANNELS = (
+    "rpc",
+    "unlink",
+    "server_action",
+    "orest_rpc",
+    "device_revoke",
+    "command_line",
+    "admin_api",
+    "access_api",
+)
 
 
 class OrestRevocation(models.Model):
@@ -54,6 +63,8 @@ class OrestRevocation(models.Model):
             ("device_revoke", "Device revoked"),
             ("command_line", "Command line"),
             ("admin_api", "Admin API"),
+            ("access_api", "Cloudflare Access API"),
+            ("sign_out", "Sign-out at the gateway"),
         ],
         "Door",
         readonly=True,

@@ -31,6 +31,13 @@ pub const USERS: Model = Model {
             "(NOT EXISTS (SELECT 1 FROM res_groups_users_rel g WHERE g.uid = {t}.id AND g.gid IN (1, 4, 5, 6)))",
         ),
         many2one("company_id", "Company", "res.company").help("The one company.").expression("CAST(1 AS BIGINT)"),
+        char("user_uid", "User UUID")
+            .help("Names him for the Access API; it stays his, also when the data move to another database.")
+            .expression(
+                "(SELECT substr(f.service_uuid, 1, 24) || substr('000000000000' || {t}.id, length('000000000000' || {t}.id) - 11) \
+                 FROM orest_feed f WHERE f.id = 1)",
+            )
+            .only(Group::OrestAdmin),
         datetime("login_date", "Latest Login").help("When he signed in last.").readonly(),
         Field::new(
             "group_ids",

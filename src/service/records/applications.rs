@@ -12,6 +12,7 @@ use crate::orm::convert::{FieldValue, Values};
 use crate::orm::error::OdooError;
 use crate::orm::field::Model;
 use crate::orm::search_domain::SearchDomain;
+use crate::service::built_in;
 use crate::store::read::{self, ReadField};
 use crate::store::records::SqlValue;
 
@@ -41,6 +42,12 @@ impl Change<'_, '_> {
             None | Some(None | Some("")) if new => {
                 let generated = Secret::generate(self.records.service.entropy.as_ref(), "", 16);
                 values.set(field("client_id"), text(generated.reveal().to_owned()));
+            }
+            Some(Some(id)) if built_in::CLIENT_IDS.contains(&id) => {
+                return Err(OdooError::validation(format!(
+                    "The client ID '{id}' belongs to an application that comes with the service."
+                ))
+                .into());
             }
             Some(Some(id)) if !is_client_id(id) => {
                 return Err(OdooError::validation(

@@ -1,19 +1,24 @@
 //! `GET /oauth2/auth`: a reverse proxy asks whether it may let a request through (nginx `auth_request`, Traefik
 //! `forwardAuth`, Caddy `forward_auth`).
 //!
-//! The request carries the caller's own `Authorization: Bearer` or session cookie. 200 says who it is, in headers that the
-//! proxy hands on; 401 says no; 503 says that we don't know, which a proxy takes for no.
+//! The request carries the caller's own `Authorization: Bearer` or the cookie of his gateway session ([`super::gateway`]). 200
+//! says who it is, in headers that the proxy hands on; 401 says no; 503 says that we don't know, which a proxy takes for no.
+//!
+//! With `?start=true` a browser is not told no but led to where it gets a gateway session, by proxies that hand such an answer
+//! on. It comes with the headers in which they say what was asked for.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::client_auth::{Authorization, authorization};
 use super::error::{ErrorBody, OAuthError};
-use super::pages::sign_in::signed_in;
-use super::{Shared, set_no_store};
+use super::pages::page::see_other;
+use super::{Shared, gateway, set_no_store};
 use crate::domain::token::TokenKind;
+use crate::service::verify::Verified;
 use crate::store::users::User;
+use crate::transport::http::Settings;
 
 const USER: HeaderName = HeaderName::from_static("x-auth-request-user");
 const EMAIL: HeaderName = HeaderName::from_static("x-auth-request-email");
@@ -26,6 +31,13 @@ const SCOPE: HeaderName = HeaderName::from_static("x-orest-scope");
 /// Says who calls, if anybody, to a reverse proxy.
 #[utoipa::path(
     get, path = "/oauth2/auth", tag = "oauth2",
+    params(
+        ("start" = Option<bool>, Query, description = "Lead a browser to `/oauth2/start` instead of refusing it"),
+        ("x-forwarded-proto" = Option<String>, Header, description = "For `start`: what the browser asked the proxy for"),
+        ("x-forwarded-host" = Option<String>, Header),
+        ("x-forwarded-uri" = Option<String>, Header),
+        ("x-forwarded-method" = Option<String>, Header),
+    ),
     responses(
         (status = 200, description = "Who it is, in headers", headers(
             ("x-auth-request-user" = String, description = "The user's login; absent for an application in its own name"),
@@ -33,14 +45,19 @@ const SCOPE: HeaderName = HeaderName::from_static("x-orest-scope");
             ("x-auth-request-groups" = String),
             ("x-orest-authorization" = i64),
             ("x-orest-client-id" = String),
-            ("x-orest-scope" = String),
+            ("x-orest-scope" = String, description = "Absent for a gateway session"),
         )),
+        (status = 303, description = "With `start`: to where the browser gets a gateway session"),
         (status = 401, description = "Nobody known", body = ErrorBody<'_>),
         (status = 503, description = "The database can't answer, which a proxy takes for no", body = ErrorBody<'_>),
     ),
-    security((), ("access_token" = [])),
+    security((), ("access_token" = []), ("gateway_session" = [])),
 )]
-pub async fn check(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, OAuthError> {
+pub async fn check(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, OAuthError> {
     let service = &state.service;
     let mut response = StatusCode::OK.into_response();
     let out = response.headers_mut();
@@ -53,21 +70,41 @@ pub async fn check(State(state): State<Shared>, headers: HeaderMap) -> Result<Re
             };
             let verified =
                 verdict.ok().filter(|good| good.kind == TokenKind::Access).ok_or(OAuthError::InvalidToken)?;
-            out.insert(AUTHORIZATION_ID, HeaderValue::from(verified.claims.authorization.0));
-            out.insert(CLIENT_ID, header_value(&verified.application.client_id));
+            put(out, &verified);
             out.insert(SCOPE, header_value(&verified.scope));
-            // An application in its own name gets no user header: its client_id could be somebody's login.
-            if let Some(user) = &verified.user {
-                put_user(out, user);
-            }
         }
         Some(Authorization::Basic(..)) => return Err(OAuthError::InvalidToken),
-        None => {
-            let (session, _) = signed_in(&state, &headers).await?.ok_or(OAuthError::NoToken)?;
-            put_user(out, &session.user);
-        }
+        None => match gateway::session(&state, &headers).await? {
+            Some(verified) => put(out, &verified),
+            None => {
+                let start = query.as_deref() == Some("start=true");
+                let target =
+                    start.then(|| asked_for(&state.settings, &headers)).flatten().ok_or(OAuthError::NoToken)?;
+                let address = format!("{}{}", state.settings.base_url, gateway::address_of(&target));
+                return Ok(see_other(&address));
+            }
+        },
     }
     Ok(response)
+}
+
+/// What the browser asked the proxy for, if it may be led back there. What is sent to the proxy is not sent again.
+fn asked_for(settings: &Settings, headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if !matches!(text("x-forwarded-method"), None | Some("GET" | "HEAD")) {
+        return None;
+    }
+    let (scheme, host) = (text("x-forwarded-proto")?, text("x-forwarded-host")?);
+    gateway::allowed(settings, &format!("{scheme}://{host}{}", text("x-forwarded-uri")?))
+}
+
+fn put(out: &mut HeaderMap, verified: &Verified) {
+    out.insert(AUTHORIZATION_ID, HeaderValue::from(verified.claims.authorization.0));
+    out.insert(CLIENT_ID, header_value(&verified.application.client_id));
+    // An application in its own name gets no user header: its client_id could be somebody's login.
+    if let Some(user) = &verified.user {
+        put_user(out, user);
+    }
 }
 
 /// Only what the user can't change himself: a name of his choice could be somebody's login.

@@ -211,6 +211,7 @@ fn describe<'a>(verified: &'a Verified, scheme: Option<&'a ModelScheme>, issuer:
     let (kind, token_type) = match verified.kind {
         TokenKind::Access => ("access_token", Some("Bearer")),
         TokenKind::Refresh => ("refresh_token", None),
+        TokenKind::Gateway => ("gateway_session", None),
     };
     Active {
         active: true,

@@ -2,7 +2,7 @@
 //!
 //! * [`token`], [`revoke`], [`introspect`]: for applications; [`client_auth`] finds out which one calls.
 //! * [`pages`]: for people: sign in, and let an application in.
-//! * [`forward_auth`]: for reverse proxies.
+//! * [`forward_auth`]: for reverse proxies; [`gateway`]: where a browser gets what they ask for.
 //! * [`metadata`]: for whoever wants to know where all this is.
 //! * [`legacy`]: the paths, names and error codes of oREST 1.6.4.
 //!
@@ -12,6 +12,7 @@ pub mod client_auth;
 pub mod error;
 pub mod form;
 pub mod forward_auth;
+pub mod gateway;
 pub mod introspect;
 pub mod legacy;
 pub mod metadata;
@@ -37,6 +38,7 @@ pub fn router(state: AppState) -> Router {
         .route("/oauth2/revoke", post(revoke::revoke))
         .route("/oauth2/introspect", post(introspect::introspect))
         .route("/oauth2/auth", get(forward_auth::check))
+        .route(gateway::PATH, get(gateway::start))
         .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
         .merge(pages::router())
         .merge(legacy::router())

@@ -69,6 +69,7 @@ impl From<&Verified> for Token {
             token_type_hint: match verified.kind {
                 TokenKind::Access => "access_token",
                 TokenKind::Refresh => "refresh_token",
+                TokenKind::Gateway => "gateway_session",
             },
             authorization_id: verified.claims.authorization.0,
             application_id: verified.application.id.0,

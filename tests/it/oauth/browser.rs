@@ -18,7 +18,12 @@ pub const BASE: &str = "https://auth.example.com";
 
 /// The router over a test service.
 pub fn app(test: &TestService) -> Router {
-    let settings = Settings { database: "orest".to_owned(), base_url: BASE.to_owned(), trust_proxy: true };
+    app_with(test, Settings::default())
+}
+
+/// The same with settings of its own, but for those that these tests have in common.
+pub fn app_with(test: &TestService, settings: Settings) -> Router {
+    let settings = Settings { database: "orest".to_owned(), base_url: BASE.to_owned(), trust_proxy: true, ..settings };
     let orm = Orm::new(test.service.clone(), Registry::new());
     router(AppState::new(test.service.clone(), orm, settings))
 }

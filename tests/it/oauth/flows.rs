@@ -397,10 +397,12 @@ async fn reverse_proxies_are_told_who_it_is() {
     ] {
         assert_eq!(answer.header(name), expect, "{name}");
     }
-    let session = format!("session_id={}", browser.cookies["session_id"]);
+    let signed_in = format!("session_id={}", browser.cookies["session_id"]);
+    assert_eq!(browser.get("/oauth2/start").await.location(), "/");
+    let session = format!("orest_gateway={}", browser.cookies["orest_gateway"]);
     let answer = ask("", &session).await;
     assert_eq!((answer.status.as_u16(), answer.header("x-auth-request-user")), (200, "alice"));
-    assert_eq!(answer.header("x-orest-authorization"), "");
+    assert_eq!((answer.header("x-orest-authorization"), answer.header("x-orest-client-id")), ("2", "gateway"));
     // Nobody passes for another one by what he writes of himself.
     let write = async |values: Value| test.call("alice", "res.users", "write", json!([[3], values]), json!({})).await;
     write(json!({"name": "admin"})).await.unwrap();
@@ -416,7 +418,8 @@ async fn reverse_proxies_are_told_who_it_is() {
     assert_eq!((answer.status.as_u16(), answer.header("x-auth-request-user")), (200, ""));
     for (authorization, cookie, challenge) in [
         ("", "", "Bearer realm=\"orest\""),
-        ("", "session_id=nonsense", "Bearer realm=\"orest\""),
+        ("", "orest_gateway=nonsense", "Bearer realm=\"orest\""),
+        ("", &signed_in, "Bearer realm=\"orest\""),
         ("Bearer nonsense", session.as_str(), "Bearer realm=\"orest\", error=\"invalid_token\""),
         (&format!("Bearer {token}"), "", "Bearer realm=\"orest\", error=\"invalid_token\""),
         (&basic(MAIL, "secret"), "", "Bearer realm=\"orest\", error=\"invalid_token\""),

@@ -1,6 +1,6 @@
 //! The OAuth 2.0 doors through the router.
 
-mod browser;
+pub mod browser;
 mod errors;
 mod flows;
 mod legacy;

@@ -9,6 +9,7 @@ use orest::domain::selection::Selection;
 use orest::domain::time::Timestamp;
 use orest::orm::call::Orm;
 use orest::orm::registry::Registry;
+use orest::service::access::AccessRevocation;
 use orest::service::revoke::RevokeOptions;
 use orest::store::authorizations::{self, Owner};
 use orest::store::pairing::OdooUser;
@@ -658,6 +659,34 @@ async fn where_signing_in_begins_and_leads() {
 }
 
 #[tokio::test]
+async fn the_gateway_by_way_of_odoo() {
+    let (test, odoo) = paired().await;
+    let mut browser = Browser::new(&odoo.app);
+    let start = "/oauth2/start?rd=%2Fapp";
+    let page = browser.get(start).await;
+    let page = browser.get(page.location()).await;
+    let link = format!("/oauth2/sign-in?{}", encode(&[("redirect", start)]));
+    assert!(page.body.contains(&link.replace('&', "&amp;")), "{}", page.body);
+    let query = query_at_odoo(&browser.get(&link).await);
+    let ticket = odoo.ticket(&query, test.uid("alice")).await;
+    assert_eq!(browser.get(&ticket).await.location(), start);
+    assert_eq!(browser.get(start).await.location(), "/app");
+    let answer = browser.get("/oauth2/auth").await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-auth-request-user")), (200, "alice"));
+    // What takes back all of him also takes back an answer that is on its way.
+    test.clock.advance(Duration::from_secs(1));
+    let again = format!("/oauth2/sign-in?{}", encode(&[("prompt", "login"), ("redirect", start)]));
+    let query = query_at_odoo(&browser.get(&again).await);
+    let late = odoo.ticket(&query, test.uid("alice")).await;
+    let wanted =
+        AccessRevocation { email: "alice@example.com".to_owned(), gateway_sessions: true, ..Default::default() };
+    assert!(test.service.revoke_user_access(&test.context("olga"), wanted).await.unwrap().is_any());
+    assert_eq!(browser.get("/oauth2/auth").await.status, 401);
+    assert_eq!(outcome(&browser.get(&late).await), (AGAIN.0, AGAIN.1.to_owned()));
+    assert!(browser.get(start).await.location().starts_with("/web/login?"));
+}
+
+#[tokio::test]
 async fn a_page_from_before_the_pairing_decides_nothing() {
     let (test, app) = set_up().await;
     let mut browser = Browser::new(&app);
@@ -675,7 +704,7 @@ async fn a_page_from_before_the_pairing_decides_nothing() {
 async fn the_cookie_without_tls() {
     let (test, odoo) = paired().await;
     let base_url = "http://127.0.0.1:8070".to_owned();
-    let settings = Settings { database: "orest".to_owned(), base_url, trust_proxy: false };
+    let settings = Settings { database: "orest".to_owned(), base_url, ..Settings::default() };
     let orm = Orm::new(test.service.clone(), Registry::new());
     let plain = router(AppState::new(test.service.clone(), orm, settings));
     let request = Request::builder().uri(authorize_path(MAIL, &[])).body(Body::empty()).unwrap();

@@ -64,8 +64,11 @@ impl TestServer {
     /// Over this service; the database is called `orest`.
     pub fn over(test: TestService) -> Self {
         let orm = Orm::new(test.service.clone(), Registry::new());
-        let settings =
-            Settings { database: "orest".to_owned(), base_url: "http://orest.example".to_owned(), trust_proxy: false };
+        let settings = Settings {
+            database: "orest".to_owned(),
+            base_url: "http://orest.example".to_owned(),
+            ..Settings::default()
+        };
         let router = router(AppState::new(test.service.clone(), orm, settings));
         Self { test, router }
     }

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn check(base_url: &str, lines: &[(&'static str, &'static str)], expect: bool) {
-        let settings = Settings { database: "orest".to_owned(), base_url: base_url.to_owned(), trust_proxy: false };
+        let settings = Settings { base_url: base_url.to_owned(), ..Settings::default() };
         let headers = lines
             .iter()
             .map(|(name, value)| (axum::http::HeaderName::from_static(name), HeaderValue::from_static(value)));

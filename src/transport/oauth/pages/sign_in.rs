@@ -8,6 +8,7 @@ use maud::html;
 use super::super::Shared;
 use super::super::error::OAuthError;
 use super::super::form::{Form, Params};
+use super::super::gateway;
 use super::csrf::{self, Purpose};
 use super::page::{failed, page, problem, see_other};
 use super::{authorize, cookies, odoo, user_agent};
@@ -121,23 +122,28 @@ pub async fn sign_in(
     response
 }
 
-/// Signs out, then leads on.
+/// Signs out, at the gateway too, then leads on.
 pub async fn sign_out(
     State(state): State<Shared>,
+    Peer(address): Peer,
     headers: HeaderMap,
     form_sent: Result<Form, OAuthError>,
 ) -> Response {
     let Ok(Form(params)) = form_sent else { return unreadable() };
     let target = params.get("redirect").and_then(local_path).filter(|target| !asks_in_odoo(&state, target));
+    let mut response = see_other(target.unwrap_or(PATH));
     if let Some(sid) = cookies::get(&headers, cookies::SESSION) {
         if !csrf::is_ours(&state.settings, &headers, Purpose::SignOut, sid, params.get("csrf_token")) {
             return stale();
         }
-        if let Err(error) = state.service.close_session(sid).await {
+        let closed = async {
+            gateway::close(&state, &headers, address, response.headers_mut()).await?;
+            state.service.close_session(sid).await
+        };
+        if let Err(error) = closed.await {
             return failed(error);
         }
     }
-    let mut response = see_other(target.unwrap_or(PATH));
     cookies::remove(response.headers_mut(), &state.settings, cookies::SESSION);
     response
 }
@@ -191,7 +197,7 @@ fn form(
     let mut response = page(
         status,
         "Sign in",
-        "",
+        &target.map_or_else(String::new, |target| gateway::form_targets(&state.settings, target)),
         &html! {
             h1 { "Sign in" }
             @if let Some((_, text)) = alert { p.alert role="alert" { (text) } }
