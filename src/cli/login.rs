@@ -12,9 +12,9 @@ use super::client::{Client, ClientOptions, DEFAULT_URL, Outcome};
 /// Sign in to a server, for `orest users` and `orest authorizations`; what is left out is asked for.
 #[derive(Args)]
 #[command(after_help = "\
-The session is kept in the profile, for you alone; it is a row in the server's list of authorizations, of the application
-\"Admin API\", where it is seen and revoked like any other.
-Options are seen by whoever lists this machine's processes; OREST_PASSWORD and OREST_API_KEY are not.")]
+The session is kept in the profile, for you alone. At the server it is an authorization of the application \"Admin API\", seen and \
+revoked like any other.
+Whoever lists this machine's processes sees options, but neither OREST_PASSWORD nor OREST_API_KEY.")]
 pub struct Login {
     #[command(flatten)]
     client: ClientOptions,

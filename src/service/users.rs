@@ -50,10 +50,11 @@ impl Service {
         tx: &mut Tx<'_>,
         context: &Context,
         user: UserId,
+        reason_admin: Option<String>,
     ) -> Result<Receipt, Error> {
         let context = Context { channel: Channel::UserDelete, ..context.clone() };
-        let options =
-            RevokeOptions { reason_user: Some("the user was deleted".to_owned()), ..RevokeOptions::default() };
+        let reason_user = Some("the user was deleted".to_owned());
+        let options = RevokeOptions { reason_admin, reason_user, ..RevokeOptions::default() };
         let receipt = self.revoke_all_of_in(tx, &context, user, &options)?;
         self.user_changed_in(tx, user)?;
         // Those that acted for him act for nobody now.

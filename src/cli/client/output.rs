@@ -112,8 +112,11 @@ impl Output {
     /// A line with a document under it.
     pub fn document(&self, message: &str, document: &Value) {
         match self.format {
-            // Its texts are escaped already.
-            Format::Text => self.write(Level::Info, &format!("{}\n{document:#}", printable(message))),
+            Format::Text => {
+                let document = format!("{document:#}");
+                let lines: Vec<_> = [message].into_iter().chain(document.lines()).map(printable).collect();
+                self.write(Level::Info, &lines.join("\n"));
+            }
             Format::Json => self.json(Level::Info, [("message", message.into()), ("doc", document.clone())]),
         }
     }

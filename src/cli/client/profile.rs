@@ -98,7 +98,9 @@ impl Profile {
     pub fn save(&self) -> Result<(), Failure> {
         let shown = self.path.display();
         let refused = |error: &dyn fmt::Display| Failure::Other(format!("failed to write profile {shown}: {error}"));
-        let text = serde_saphyr::to_string(self).map_err(|error| refused(&error))?;
+        // A line for each, however long: people and scripts look into it.
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        let text = serde_saphyr::to_string_with_options(self, options).map_err(|error| refused(&error))?;
         let folder = self.path.parent().ok_or_else(|| refused(&"it has no folder"))?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| refused(&error))?;
         let new = self.path.with_extension(format!("yaml.{}", std::process::id()));
@@ -154,6 +156,7 @@ mod tests {
             username: Some("no".to_owned()),
             api_key: Some("0123".to_owned()),
             access_token: Some(awkward.to_owned()),
+            refresh_token: Some("orrt_".repeat(40)),
             telemetry: Some(Telemetry::Off),
             path: path.clone(),
             ..Profile::default()
@@ -161,10 +164,19 @@ mod tests {
         profile.save().expect("is written");
         assert_eq!(fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(path.parent().expect("one")).expect("is there").permissions().mode() & 0o777, 0o700);
+        let text = fs::read_to_string(&path).expect("is text");
+        assert_eq!(text.lines().count(), 6, "{text}");
         let back = Profile::read(&path).expect("is read");
         assert_eq!(
             (&back.url, &back.username, &back.api_key, &back.access_token, &back.refresh_token, back.telemetry),
-            (&profile.url, &profile.username, &profile.api_key, &Some(awkward.to_owned()), &None, Some(Telemetry::Off))
+            (
+                &profile.url,
+                &profile.username,
+                &profile.api_key,
+                &Some(awkward.to_owned()),
+                &profile.refresh_token,
+                Some(Telemetry::Off)
+            )
         );
         assert!(!format!("{back:?}").contains("0123"));
         let files: Vec<_> = fs::read_dir(path.parent().expect("one")).expect("is there").collect();

@@ -177,7 +177,7 @@ fn together(
             let ids = record_ids(users).ok_or_else(unknown)?;
             let (method, arguments) = match deed {
                 Deed::Enable => ("action_enable", json!({"ids": ids})),
-                Deed::Delete => ("unlink", json!({"ids": ids})),
+                Deed::Delete => ("unlink", json!({"ids": ids, "reason": reason})),
                 Deed::Revoke | Deed::Disable => ("action_disable", json!({"ids": ids, "reason": reason})),
             };
             odoo::call(api.session(), "res.users", method, &arguments)?

@@ -56,7 +56,8 @@ impl AppChoice {
             1 => Ok(found.remove(0)),
             _ if prompt.says_yes() || !prompt.can_ask() => {
                 let ids: Vec<_> = found.iter().map(|app| app.client_app_id.as_str()).collect();
-                Err(Failure::Other(format!("several apps begin with '{wanted}': {}; give --app one", ids.join(", "))))
+                let which = if wanted.is_empty() { String::new() } else { format!(" begin with '{wanted}'") };
+                Err(Failure::Other(format!("several apps{which}: {}; give --app one", ids.join(", "))))
             }
             _ => {
                 let choices = found.into_iter().map(Choice).collect();

@@ -43,7 +43,7 @@ enum Action {
     /// Enable users, who can sign in again; what was revoked stays so
     Enable(act::Act),
     /// Delete users; what others have of them stays
-    Delete(act::Act),
+    Delete(act::ActWithReason),
 }
 
 impl Users {

@@ -143,7 +143,7 @@ pub const METHODS: &[Method] = &[
 ];
 
 /// A text of the caller's; nothing and the empty text are none.
-fn text(value: Value) -> Option<String> {
+pub(super) fn text(value: Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,
         Value::String(text) if text.is_empty() => None,

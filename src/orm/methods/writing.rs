@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::actions::text;
 use crate::domain::revocation::{Channel, Receipt};
 use crate::domain::selection::Selection;
 use crate::orm::call::{Answer, Arguments, Caller, Env, Method, Orm, Param};
@@ -23,6 +24,11 @@ pub const METHODS: &[Method] = &[
         models: &["orest.authorization"],
         doc: "Throws authorizations in the waste bin: revokes them, and hides them from the lists.",
         ..method("unlink", &[], unlink_authorizations)
+    },
+    Method {
+        models: &["res.users"],
+        doc: "Deletes users, all or none, and revokes all that acts for them.",
+        ..method("unlink", &[Param::optional("reason", "null")], unlink_users)
     },
     Method {
         api_model: true,
@@ -203,6 +209,15 @@ fn unlink_authorizations<'a>(env: &'a Env<'a>, model: &'static Model, arguments:
     Box::pin(async move {
         let options = RevokeOptions { hide: true, ..RevokeOptions::default() };
         revoke_ids(env, model, ids(&arguments.ids)?, options, Some(Channel::Unlink)).await?;
+        Ok(true.into())
+    })
+}
+
+fn unlink_users<'a>(env: &'a Env<'a>, _: &'static Model, mut arguments: Arguments) -> Answer<'a> {
+    Box::pin(async move {
+        let reason = text(arguments.take("reason"));
+        let deleted = env.records().delete_users(ids(&arguments.ids)?, reason).await;
+        deleted.map_err(|error| env.raise(error))?;
         Ok(true.into())
     })
 }

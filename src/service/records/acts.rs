@@ -58,6 +58,16 @@ impl Records {
         .await
     }
 
+    /// Deletes users: all that acts for them is revoked for good, and why is kept in the log.
+    pub async fn delete_users(&self, ids: Vec<i64>, reason: Option<String>) -> Result<(), RecordError> {
+        check_reasons(&RevokeOptions { reason_admin: reason.clone(), ..RevokeOptions::default() })?;
+        self.change(move |change| {
+            change.reason = reason;
+            change.unlink(USERS, &ids)
+        })
+        .await
+    }
+
     /// Enables users; what was revoked when they were disabled stays so.
     pub async fn enable_users(&self, ids: Vec<i64>) -> Result<(), RecordError> {
         self.change(move |change| {

@@ -27,11 +27,13 @@ pub(super) struct Change<'a, 't> {
     pub(super) records: &'a Records,
     pub(super) tx: &'a mut Tx<'t>,
     pub(super) now: Timestamp,
+    /// Why, for the log of revocations, where it is a deletion.
+    pub(super) reason: Option<String>,
 }
 
 impl<'a, 't> Change<'a, 't> {
     pub(super) fn new(records: &'a Records, tx: &'a mut Tx<'t>) -> Self {
-        Self { records, tx, now: records.service.now() }
+        Self { records, tx, now: records.service.now(), reason: None }
     }
 
     pub(super) fn actor(&self) -> &'a Actor {

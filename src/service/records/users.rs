@@ -202,7 +202,8 @@ impl Change<'_, '_> {
         let records = self.records;
         for id in ids {
             self.check_rank(*id)?;
-            records.service.revoke_for_deletion_in(self.tx, &records.context, UserId(*id))?;
+            let reason = self.reason.clone();
+            records.service.revoke_for_deletion_in(self.tx, &records.context, UserId(*id), reason)?;
         }
         Ok(())
     }

@@ -109,6 +109,13 @@ fn one_act_for_the_whole_selection() {
     shell.run(&["users", "revoke", "--app", &app, "--yes", "--reason", "moved house"]).done();
     assert_eq!((shell.server.count("orest.authorization", &domain), shell.acts()), (0, acts + 1));
     assert_eq!(shell.last_act()["revoked"], json!(live));
+    // What is deleted ends with it everywhere, and the log says why.
+    let alice = shell.call("res.users", "search", &json!([[["login", "=", "alice"]]]), &json!({}))[0].as_i64().unwrap();
+    let line = ["users", "delete", "-a", &app, "-u", &format!("{alice:024x}"), "--reason", "left the company"];
+    shell.run(&line).done();
+    let act = shell.last_act();
+    assert_eq!((&act["channel"], &act["reason_admin"]), (&json!("user_delete"), &json!("left the company")));
+    assert_eq!(shell.server.count("res.users", &json!([["login", "=", "alice"]])), 0);
 }
 
 #[test]
@@ -218,4 +225,28 @@ fn a_server_that_fails_for_one_user_of_three() {
         (said.code, said.out),
         (1, table("Session Revoked", &[("ben@example.com", ben, "false", "unexpected status code 500")]))
     );
+}
+
+/// Users are Odoo's then: it says so for each, and revoking goes on.
+#[test]
+fn while_paired_users_are_kept_in_odoo() {
+    let shell = Shell::new();
+    let ids = shell.app_with_users("Eggcorn", &["ann@example.com", "ben@example.com"]);
+    let both = ids.join(",");
+    let mut pair = super::orest(&shell.home.path().join("data"));
+    assert!(pair.args(["pair", "--odoo-url", "https://odoo.example.com"]).output().unwrap().status.success());
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let said = loop {
+        let said = shell.run(&["users", "enable", "-a", "egg", "-u", &both]);
+        if said.code != 0 {
+            break said;
+        }
+        assert!(std::time::Instant::now() < deadline, "{said:?}");
+    };
+    assert_eq!((said.code, said.err.as_str()), (1, ""));
+    let refused: Vec<_> = said.out.lines().skip(3).filter(|row| row.contains("Odoo")).collect();
+    assert_eq!(refused.len(), 2, "{}", said.out);
+    let expect =
+        table("Session Revoked", &[("ann@example.com", &ids[0], "true", ""), ("ben@example.com", &ids[1], "true", "")]);
+    assert_eq!(shell.run(&["users", "revoke", "-a", "egg", "-u", &both]).done(), expect);
 }

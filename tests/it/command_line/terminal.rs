@@ -230,3 +230,22 @@ fn revoking_authorizations_asks_with_the_count() {
     assert!(plain(&seen).contains(&format!(": {count} {many} revoked\n")) && code == Some(0), "{seen}");
     assert_eq!(shell.server.count("orest.authorization", &of_bob), 0);
 }
+
+/// What was counted is what is revoked, however long somebody looks at the question.
+#[test]
+fn what_has_changed_since_it_was_counted_is_not_revoked() {
+    let shell = Shell::new();
+    let of_bob = json!([["user_id.login", "=", "bob"], ["state", "=", "live"]]);
+    let ids = shell.call("orest.authorization", "search", &json!([of_bob]), &json!({}));
+    let count = ids.as_array().unwrap().len() as u64;
+    assert!(count > 1, "{ids}");
+    let mut screen = terminal(&shell, &["authorizations", "revoke", "--user", "bob"]);
+    screen.wait_for(&format!("Revoke {count} authorizations of 1 user?"));
+    shell.call("orest.authorization", "action_revoke_tokens", &json!([[ids[0]]]), &json!({}));
+    let acts = shell.acts();
+    screen.press("y\r");
+    let (seen, code) = screen.end();
+    let expect = "authorizations revoke failed: what it finds has changed since it was counted: nothing was revoked, run it again\n";
+    assert!(plain(&seen).ends_with(expect) && code == Some(1), "{seen}");
+    assert_eq!((shell.server.count("orest.authorization", &of_bob), shell.acts()), (count - 1, acts));
+}
