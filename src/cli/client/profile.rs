@@ -159,7 +159,6 @@ mod tests {
             refresh_token: Some("orrt_".repeat(40)),
             telemetry: Some(Telemetry::Off),
             path: path.clone(),
-            ..Profile::default()
         };
         profile.save().expect("is written");
         assert_eq!(fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600);
