@@ -15,6 +15,8 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 EXAMPLES = 30
 SEED = 20261121
 TIMEOUT_SECONDS = 240
+# The account and the zone that the document has for examples.
+ACCESS = ["--access-accounts", "acme", "--access-zones", "acme-zone"]
 
 
 def fuzz(server, tag, *auth):
@@ -42,12 +44,13 @@ def tags(server):
 
 def main():
     """One server, and each kind of call as somebody who may."""
-    with tempfile.TemporaryDirectory(prefix="orest-openapi-") as folder, Server(sys.argv[1], folder) as server:
+    with tempfile.TemporaryDirectory(prefix="orest-openapi-") as folder, Server(sys.argv[1], folder, arguments=ACCESS) as server:
         demo = server.start(demo=True).demo()
         application = confidential_applications(demo)[0]
         callers = {
             "oauth2": ("--auth", f"{application['client_id']}:{application['client_secret']}"),
             "operation": (),
+            "access": ("--header", f"Authorization: Bearer {demo['api_key']}"),
         }
         known = tags(server)
         check("each kind of call has a caller", known == set(callers), f"{known ^ set(callers)}")

@@ -31,8 +31,12 @@ WITH_SERVER = {
     "authlib": "authlib_client.py",
     "openid-client": "openid_client.mjs",
     "app-services": "app_services.mjs",
+    "cloudflare-python": "cloudflare_client.py",
+    "cloudflare-npm": "cloudflare_client.mjs",
 }
-WITH_BINARY = {"golden": "golden.py", "openapi": "openapi_fuzz.py", "main-job": "main_job.py", "kill": "kill.py"}
+WITH_BINARY = {"golden": "golden.py", "gateway": "gateway.py", "openapi": "openapi_fuzz.py", "main-job": "main_job.py", "kill": "kill.py"}
+# What the scripts count on besides `--demo`.
+SETTINGS = ["--access-accounts", "acme", "--access-zones", "acme-zone"]
 
 
 def command_of(name, options):
@@ -104,7 +108,7 @@ def main():
 
     shared = [name for name in names if name in WITH_SERVER]
     if shared:
-        with tempfile.TemporaryDirectory(prefix="orest-clients-") as folder, Server(options.binary, folder) as server:
+        with tempfile.TemporaryDirectory(prefix="orest-clients-") as folder, Server(options.binary, folder, arguments=SETTINGS) as server:
             try:
                 server.start(demo=True)
                 mode = os.stat(server.demo_path()).st_mode & 0o777

@@ -26,7 +26,8 @@ class Server:
     # More for `subprocess.Popen`.
     popen_options = {}
 
-    def __init__(self, binary, data_dir, port=None):
+    def __init__(self, binary, data_dir, port=None, arguments=()):
+        self.arguments = list(arguments)
         self.binary = os.path.abspath(binary)
         self.data_dir = str(data_dir)
         self.port = port or free_port()
@@ -37,7 +38,7 @@ class Server:
     def start(self, demo=False, admin_password=None):
         """Starts it and waits until it answers. The first start without demo makes the administrator, with this password."""
         os.makedirs(self.data_dir, exist_ok=True)
-        command = [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir]
+        command = [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir, *self.arguments]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OREST_")}
         if admin_password:
             environment["OREST_ADMIN_PASSWORD"] = admin_password

@@ -25,7 +25,7 @@ pub type Shared = Arc<AppState>;
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, ToSchema)]
 pub struct RevokeUser {
     /// The user's e-mail address.
-    #[schema(format = Email)]
+    #[schema(format = Email, example = "alice@example.com")]
     pub email: String,
     /// Whether his devices are revoked too. It may be in the query as well.
     pub devices: Option<bool>,
@@ -60,7 +60,7 @@ pub struct RevokeUserAnswer {
 #[utoipa::path(
     post, operation_id = "revoke_user_of_account", path = "/client/v4/accounts/{account_id}/access/organizations/revoke_user", tag = "access",
     params(
-        ("account_id" = String, Path, description = "One that is configured"),
+        ("account_id" = String, Path, description = "One that is configured", example = "acme"),
         ("devices" = Option<bool>, Query, description = "Whether his devices are revoked too"),
     ),
     request_body(content = RevokeUser, content_type = "application/json"),
@@ -86,7 +86,7 @@ pub async fn of_account(
 #[utoipa::path(
     post, operation_id = "revoke_user_of_zone", path = "/client/v4/zones/{zone_id}/access/organizations/revoke_user", tag = "access",
     params(
-        ("zone_id" = String, Path, description = "One that is configured"),
+        ("zone_id" = String, Path, description = "One that is configured", example = "acme-zone"),
         ("devices" = Option<bool>, Query, description = "Whether his devices are revoked too"),
     ),
     request_body(content = RevokeUser, content_type = "application/json"),
