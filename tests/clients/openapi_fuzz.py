@@ -28,7 +28,7 @@ def fuzz(server, tag, *auth):
     ]
     done = subprocess.run(
         [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=TIMEOUT_SECONDS, check=False,
+        timeout=TIMEOUT_SECONDS, check=False, cwd=server.data_dir,  # it leaves a folder where it runs
     )
     print(done.stdout, flush=True)
     cases = re.search(r"(\d+) generated", done.stdout)
