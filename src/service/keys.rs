@@ -144,7 +144,10 @@ fn register_first(tx: &mut Tx<'_>, held: &KeyRing, now: Timestamp) -> Result<Vec
         let key = RegisteredKey { id: key.id(), check, seals: Some(key.id()) == last };
         sealing_keys::insert(tx.connection, &key, now)?;
     }
-    announce(tx)?;
+    // Who started before them has none of its own. Where there never were any, nobody has started.
+    if !rows.is_empty() {
+        announce(tx)?;
+    }
     sealing_keys::list(tx.connection)
 }
 
