@@ -17,6 +17,7 @@ use crate::domain::identity::API_KEY;
 use crate::domain::ids::{ApplicationId, UserId};
 use crate::domain::object_id::{object_id, parse_object_id};
 use crate::domain::time::Timestamp;
+use crate::limits;
 use crate::orm::filter::Values;
 
 /// An application as stored.
@@ -151,7 +152,12 @@ pub fn list_users(
     let mut sql = Sql::new();
     sql.text("SELECT u.id FROM res_users AS u WHERE u.state = ");
     sql.value(SqlValue::Text(if query.pending { "pending" } else { "confirmed" }.to_owned()));
-    push_belongs(sql.text(" AND "), app);
+    sql.text(" AND ");
+    if has_few_authorizations(connection, app)? {
+        push_is_among(&mut sql, app);
+    } else {
+        push_belongs(&mut sql, app);
+    }
     if let Some(active) = query.active {
         sql.text(" AND u.active = ").value(SqlValue::Bool(active));
     }
@@ -362,6 +368,25 @@ fn push_belongs(sql: &mut Sql, app: ApplicationId) {
     sql.value(app.clone());
     sql.text(") OR EXISTS (SELECT 1 FROM orest_identity AS i WHERE i.user_id = u.id AND i.application_id = ");
     sql.value(app).text("))");
+}
+
+/// The same for an application with few authorizations: better to go through them than through all users, of whom few are its.
+fn push_is_among(sql: &mut Sql, app: ApplicationId) {
+    let app = SqlValue::Integer(app.0);
+    sql.text(
+        "u.id IN (SELECT a.user_id FROM orest_authorization AS a WHERE a.user_id IS NOT NULL AND a.application_id = ",
+    );
+    sql.value(app.clone());
+    sql.text(" UNION ALL SELECT i.user_id FROM orest_identity AS i WHERE i.application_id = ").value(app).text(")");
+}
+
+/// Whether an application has at most [`limits::RANKED_MAX`] authorizations; more are not counted.
+fn has_few_authorizations(connection: &mut Connection, app: ApplicationId) -> Result<bool, StoreError> {
+    let most = i64::try_from(limits::RANKED_MAX).unwrap_or(i64::MAX);
+    let mut sql = Sql::new();
+    sql.text("SELECT COUNT(*) FROM (SELECT 1 FROM orest_authorization WHERE application_id = ");
+    sql.value(SqlValue::Integer(app.0)).text(" LIMIT ").value(SqlValue::Integer(most + 1)).text(") AS counted");
+    Ok(sql.returning::<BigInt>().get_result::<i64>(connection)? <= most)
 }
 
 /// Whether the identity is for the application, or for none in particular.
