@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi as Described;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{access, oauth, ops};
+use super::{access, admin_api, oauth, ops};
 
 /// The document.
 #[derive(OpenApi)]
@@ -28,12 +28,36 @@ use super::{access, oauth, ops};
         oauth::metadata::metadata,
         access::revoke_user::of_account,
         access::revoke_user::of_zone,
+        admin_api::auth::login,
+        admin_api::auth::renew,
+        admin_api::auth::logout,
+        admin_api::auth::profile,
+        admin_api::apps::list,
+        admin_api::apps::get,
+        admin_api::users::list,
+        admin_api::users::create,
+        admin_api::users::get,
+        admin_api::users::devices,
+        admin_api::users::logout,
+        admin_api::users::disable,
+        admin_api::users::enable,
+        admin_api::users::delete,
+        admin_api::registrations::list,
+        admin_api::registrations::delete,
+        admin_api::registrations::confirm,
+        admin_api::api_keys::list,
+        admin_api::api_keys::get,
+        admin_api::api_keys::create,
+        admin_api::api_keys::delete,
+        admin_api::api_keys::enable,
+        admin_api::api_keys::disable,
         ops::alive,
         ops::ready,
     ),
     tags(
         (name = "oauth2", description = "OAuth 2.0 (RFC 6749, 7009, 7662, 8414) and reverse proxies"),
         (name = "access", description = "Cloudflare Access' `revoke_user`"),
+        (name = "app_services", description = "The Admin API of MongoDB App Services"),
         (name = "operation", description = "For load balancers and monitoring"),
     ),
     modifiers(&SecuritySchemes),
@@ -53,6 +77,9 @@ impl Modify for SecuritySchemes {
         };
         http("client_secret_basic", HttpAuthScheme::Basic, "An application's `client_id` and secret");
         http("api_key", HttpAuthScheme::Bearer, "An API key of a user");
+        let session = "An access token of an administrator's session";
+        http("admin_session", HttpAuthScheme::Bearer, session);
+        http("admin_refresh_token", HttpAuthScheme::Bearer, "The refresh token of an administrator's session");
         http("access_token", HttpAuthScheme::Bearer, "An access token");
         let mut key = |name: &str, key: fn(ApiKeyValue) -> ApiKey, place: &str, description: &str| {
             let value = ApiKeyValue::with_description(place, description);

@@ -8,7 +8,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from check import check, confidential_applications, finish
+from check import check, confidential_applications, finish, password_of
 from server import Server
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"
@@ -42,6 +42,13 @@ def tags(server):
         return {tag["name"] for tag in json.load(answer)["tags"]}
 
 
+def admin_session(demo):
+    """An access token of an administrator's session."""
+    body = json.dumps({"username": "admin", "password": password_of(demo, "admin")}).encode()
+    with urllib.request.urlopen(f"{demo['url']}/api/admin/v3.0/auth/providers/local-userpass/login", body, timeout=30) as answer:
+        return json.load(answer)["access_token"]
+
+
 def main():
     """One server, and each kind of call as somebody who may."""
     with tempfile.TemporaryDirectory(prefix="orest-openapi-") as folder, Server(sys.argv[1], folder, arguments=ACCESS) as server:
@@ -51,6 +58,8 @@ def main():
             "oauth2": ("--auth", f"{application['client_id']}:{application['client_secret']}"),
             "operation": (),
             "access": ("--header", f"Authorization: Bearer {demo['api_key']}"),
+            # Ending the session would leave the rest of the run with 401.
+            "app_services": ("--header", f"Authorization: Bearer {admin_session(demo)}", "--exclude-operation-id", "adminDeleteSession"),
         }
         known = tags(server)
         check("each kind of call has a caller", known == set(callers), f"{known ^ set(callers)}")

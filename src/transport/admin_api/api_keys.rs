@@ -7,11 +7,21 @@ use axum::http::StatusCode;
 use super::auth::Admin;
 use super::body::Members;
 use super::error::AdminError;
-use super::path::PathParams;
-use super::types::ApiKey;
+use super::path::{AppPath, KeyPath, PathParams};
+use super::types::{AdminErrorBody, ApiKey, NewApiKey};
 use crate::transport::http::AppState;
 
-/// `GET …/api_keys`
+/// Lists an application's keys.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/groups/{group}/apps/{app}/api_keys", tag = "app_services", operation_id = "adminListApiKeys",
+    params(AppPath),
+    responses(
+        (status = 200, body = Vec<ApiKey>),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn list(
     State(state): State<AppState>,
     admin: Admin,
@@ -22,13 +32,34 @@ pub async fn list(
     Ok(Json(keys.into_iter().map(ApiKey::from).collect()))
 }
 
-/// `GET …/api_keys/{key}`
+/// Gives a key, without the key itself.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/groups/{group}/apps/{app}/api_keys/{key}", tag = "app_services", operation_id = "adminGetApiKey",
+    params(KeyPath),
+    responses(
+        (status = 200, body = ApiKey),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn get(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<Json<ApiKey>, AdminError> {
     let (app, id) = path.key()?;
     Ok(Json(state.service.app_key(&admin.context, app, id).await?.into()))
 }
 
-/// `POST …/api_keys`: makes one, which is shown this once.
+/// Makes a key, which is shown this once.
+#[utoipa::path(
+    post, path = "/api/admin/v3.0/groups/{group}/apps/{app}/api_keys", tag = "app_services", operation_id = "adminCreateApiKey",
+    params(AppPath),
+    request_body = NewApiKey,
+    responses(
+        (status = 201, body = ApiKey),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn create(
     State(state): State<AppState>,
     admin: Admin,
@@ -40,21 +71,51 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(ApiKey { key: Some(key.reveal().to_owned()), ..made.into() })))
 }
 
-/// `DELETE …/api_keys/{key}`
+/// Deletes a key, and its user with it.
+#[utoipa::path(
+    delete, path = "/api/admin/v3.0/groups/{group}/apps/{app}/api_keys/{key}", tag = "app_services", operation_id = "adminDeleteApiKey",
+    params(KeyPath),
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn delete(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<StatusCode, AdminError> {
     let (app, id) = path.key()?;
     admin.records(&state).delete_app_key(app, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT …/api_keys/{key}/enable`
+/// Lets a key be used again.
+#[utoipa::path(
+    put, path = "/api/admin/v3.0/groups/{group}/apps/{app}/api_keys/{key}/enable", tag = "app_services", operation_id = "adminEnableApiKey",
+    params(KeyPath),
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn enable(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<StatusCode, AdminError> {
     let (app, id) = path.key()?;
     admin.records(&state).set_app_key_active(app, id, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT …/api_keys/{key}/disable`
+/// Refuses a key until it is enabled.
+#[utoipa::path(
+    put, path = "/api/admin/v3.0/groups/{group}/apps/{app}/api_keys/{key}/disable", tag = "app_services", operation_id = "adminDisableApiKey",
+    params(KeyPath),
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn disable(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<StatusCode, AdminError> {
     let (app, id) = path.key()?;
     admin.records(&state).set_app_key_active(app, id, false).await?;

@@ -6,11 +6,21 @@ use axum::extract::{RawQuery, State};
 use super::auth::Admin;
 use super::body::Query;
 use super::error::AdminError;
-use super::path::PathParams;
-use super::types::{App, PRODUCT, PRODUCTS};
+use super::path::{AppPath, GroupPath, PathParams};
+use super::types::{AdminErrorBody, App, PRODUCT, PRODUCTS};
 use crate::transport::http::AppState;
 
-/// `GET /groups/{group}/apps`: all of them. Clients that ask once per product and add the answers up get each once.
+/// Lists the applications. Clients that ask once per product and add the answers up get each once.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/groups/{group}/apps", tag = "app_services", operation_id = "adminListApplications",
+    params(GroupPath, ("product" = Option<String>, Query, description = "`standard`, `atlas`, `data-api`, `device-sync` or `charts`; all are `atlas`")),
+    responses(
+        (status = 200, body = Vec<App>),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn list(
     State(state): State<AppState>,
     admin: Admin,
@@ -29,7 +39,17 @@ pub async fn list(
     Ok(Json(apps.into_iter().filter(|_| wanted).map(App::from).collect()))
 }
 
-/// `GET /groups/{group}/apps/{app}`
+/// Gives an application.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/groups/{group}/apps/{app}", tag = "app_services", operation_id = "adminGetApplication",
+    params(AppPath),
+    responses(
+        (status = 200, body = App),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn get(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<Json<App>, AdminError> {
     let app = path.app()?;
     Ok(Json(state.service.app(&admin.context, app).await?.into()))

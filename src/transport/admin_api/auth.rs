@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use super::body::Members;
 use super::error::AdminError;
 use super::path::PathParams;
-use super::types::{AccessToken, Login, Profile};
+use super::types::{AccessToken, AdminErrorBody, Credentials, Login, Profile};
 use crate::domain::revocation::Channel;
 use crate::domain::token::TokenKind;
 use crate::domain::user::Group;
@@ -51,7 +51,18 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// `POST /auth/providers/{provider}/login`: by login and API key, or by login and password.
+/// An administrator signs in: by login and API key at `mongodb-cloud`, by login and password at `local-userpass`.
+#[utoipa::path(
+    post, path = "/api/admin/v3.0/auth/providers/{provider}/login", tag = "app_services", operation_id = "adminLogin",
+    params(("provider" = String, Path, description = "`mongodb-cloud` or `local-userpass`")),
+    request_body = Credentials,
+    responses(
+        (status = 200, body = Login),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(()),
+)]
 pub async fn login(
     State(state): State<AppState>,
     Peer(peer): Peer,
@@ -77,7 +88,16 @@ pub async fn login(
     Ok(Json(session.into()))
 }
 
-/// `POST /auth/session`, with the refresh token: another access token.
+/// Gives another access token for the refresh token, which stays the same.
+#[utoipa::path(
+    post, path = "/api/admin/v3.0/auth/session", tag = "app_services", operation_id = "adminCreateSession",
+    responses(
+        (status = 201, body = AccessToken),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_refresh_token" = [])),
+)]
 pub async fn renew(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -87,7 +107,16 @@ pub async fn renew(
     Ok((StatusCode::CREATED, Json(AccessToken { access_token: access.reveal().to_owned() })))
 }
 
-/// `DELETE /auth/session`, with either token: the session ends.
+/// Ends the session that either of its tokens names.
+#[utoipa::path(
+    delete, path = "/api/admin/v3.0/auth/session", tag = "app_services", operation_id = "adminDeleteSession",
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_refresh_token" = [])),
+)]
 pub async fn logout(
     State(state): State<AppState>,
     Peer(peer): Peer,
@@ -98,7 +127,16 @@ pub async fn logout(
     if ended { Ok(StatusCode::NO_CONTENT) } else { Err(AdminError::invalid_session()) }
 }
 
-/// `GET /auth/profile`: who calls, and which project there is.
+/// Says who calls, and which project there is.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/auth/profile", tag = "app_services", operation_id = "adminGetProfile",
+    responses(
+        (status = 200, body = Profile),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn profile(State(state): State<AppState>, admin: Admin) -> Result<Json<Profile>, AdminError> {
     let user = state.service.own_profile(&admin.context).await?;
     Ok(Json(Profile::of(&user, admin.context.actor.groups.contains(Group::ErpManager))))

@@ -24,7 +24,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::types::ErrorBody;
+use super::types::AdminErrorBody;
 use crate::domain::revocation::Unconfirmed;
 use crate::orm::error::{Exception, OdooError};
 use crate::service::Error;
@@ -200,7 +200,7 @@ impl From<AppError> for AdminError {
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
-        let body = ErrorBody { error: self.message.into_owned(), error_code: self.code.to_owned() };
+        let body = AdminErrorBody { error: self.message.into_owned(), error_code: self.code.to_owned() };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -3,6 +3,7 @@
 use axum::RequestPartsExt as _;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use utoipa::IntoParams;
 
 use super::error::AdminError;
 use crate::domain::ids::{ApplicationId, UserId};
@@ -10,6 +11,75 @@ use crate::domain::object_id::parse_object_id;
 
 /// The number of the one project.
 pub const GROUP: i64 = 1;
+
+/// The one project, as the document describes it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "describes the path")]
+pub struct GroupPath {
+    /// The project.
+    #[param(example = "000000000000000000000001")]
+    group: String,
+}
+
+/// The same with an application.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "describes the path")]
+pub struct AppPath {
+    /// The project.
+    #[param(example = "000000000000000000000001")]
+    group: String,
+    /// The `_id` of the application.
+    #[param(example = "000000000000000000000001")]
+    app: String,
+}
+
+/// The same with one of its users.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "describes the path")]
+pub struct UserPath {
+    /// The project.
+    #[param(example = "000000000000000000000001")]
+    group: String,
+    /// The `_id` of the application.
+    #[param(example = "000000000000000000000001")]
+    app: String,
+    /// The `_id` of the user.
+    #[param(example = "000000000000000000000003")]
+    user: String,
+}
+
+/// The same with the e-mail address of a pending user.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "describes the path")]
+pub struct EmailPath {
+    /// The project.
+    #[param(example = "000000000000000000000001")]
+    group: String,
+    /// The `_id` of the application.
+    #[param(example = "000000000000000000000001")]
+    app: String,
+    /// His login or e-mail address.
+    email: String,
+}
+
+/// The same with one of the application's keys.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "describes the path")]
+pub struct KeyPath {
+    /// The project.
+    #[param(example = "000000000000000000000001")]
+    group: String,
+    /// The `_id` of the application.
+    #[param(example = "000000000000000000000001")]
+    app: String,
+    /// The `_id` of the key.
+    key: String,
+}
 
 /// The parameters of a path, decoded.
 #[derive(Debug)]

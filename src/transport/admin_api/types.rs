@@ -1,6 +1,7 @@
 //! What goes out, by App Services' names. Moments are Unix seconds, ids 24 hexadecimal digits.
 
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::path::GROUP;
 use crate::domain::identity::{API_KEY, LOCAL_USERPASS, PROVIDERS};
@@ -10,16 +11,28 @@ use crate::service::admin_sessions::NewAdminSession;
 use crate::service::app_services as service;
 
 /// What is refused.
-#[derive(Debug, Serialize)]
-pub struct ErrorBody {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AdminErrorBody {
     /// For people.
     pub error: String,
     /// For programs.
     pub error_code: String,
 }
 
+/// Who signs in: by `apiKey` at `mongodb-cloud`, by `password` at `local-userpass`.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, non_snake_case, reason = "describes the body")]
+pub struct Credentials {
+    /// His login.
+    username: String,
+    /// An API key of his, of scope `rpc` or of none.
+    apiKey: Option<String>,
+    /// His password.
+    password: Option<String>,
+}
+
 /// A session that has begun.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Login {
     /// To be presented with each call.
     pub access_token: String,
@@ -43,14 +56,14 @@ impl From<NewAdminSession> for Login {
 }
 
 /// Another access token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AccessToken {
     /// To be presented with each call.
     pub access_token: String,
 }
 
 /// Who has signed in, and in which project he may do what.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Profile {
     /// Who.
     pub user_id: String,
@@ -66,7 +79,7 @@ pub struct Profile {
 }
 
 /// What somebody may do in a project.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Role {
     /// Which project.
     pub group_id: String,
@@ -89,7 +102,7 @@ impl Profile {
 }
 
 /// An application.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct App {
     /// Its id.
     #[serde(rename = "_id")]
@@ -125,7 +138,7 @@ impl From<service::App> for App {
 }
 
 /// One of an application's users.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct User {
     /// His id.
     #[serde(rename = "_id")]
@@ -145,8 +158,35 @@ pub struct User {
     pub last_authentication_date: i64,
 }
 
+/// A user to be made.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body")]
+pub struct NewUser {
+    /// What he signs in with, and where to write to him.
+    email: String,
+    /// His password.
+    password: String,
+}
+
+/// Which users are listed, and in which order.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the query")]
+pub struct UserListQuery {
+    /// `enabled` or `disabled`; both if it is left out.
+    status: Option<String>,
+    /// Types of providers, separated by commas: those with an identity of one of them.
+    provider_types: Option<String>,
+    /// The `_id` of the last user of the page before.
+    after: Option<String>,
+    /// `_id`, `creation_date` or `last_authentication_date`.
+    sort: Option<String>,
+    /// The last first.
+    desc: Option<bool>,
+}
+
 /// How to call and reach a user.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserData {
     /// His e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,7 +202,7 @@ impl UserData {
 }
 
 /// How a user signs in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Identity {
     /// Its id.
     pub id: String,
@@ -175,7 +215,7 @@ pub struct Identity {
 }
 
 /// Who a user is for a provider.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderData {
     /// By password: what he signs in with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +262,7 @@ fn identities(user: &service::AppUser) -> Vec<Identity> {
 }
 
 /// Where a user signed in from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Device {
     /// Its id.
     #[serde(rename = "_id")]
@@ -261,8 +301,16 @@ impl From<service::AppDevice> for Device {
     }
 }
 
+/// A key to be made.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body")]
+pub struct NewApiKey {
+    /// What it is for.
+    name: String,
+}
+
 /// A key of an application.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ApiKey {
     /// Its id.
     #[serde(rename = "_id")]

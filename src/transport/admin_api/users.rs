@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use super::auth::Admin;
 use super::body::{Members, Query};
 use super::error::AdminError;
-use super::path::PathParams;
-use super::types::{Device, User};
+use super::path::{AppPath, PathParams, UserPath};
+use super::types::{AdminErrorBody, Device, NewUser, User, UserListQuery};
 use crate::domain::identity::PROVIDERS;
 use crate::domain::ids::UserId;
 use crate::domain::object_id::parse_object_id;
@@ -16,7 +16,17 @@ use crate::limits;
 use crate::service::app_services::{UserOrder, UserQuery};
 use crate::transport::http::AppState;
 
-/// `GET …/users`: one page; `after` is the last id of the page before.
+/// Lists one page of an application's users, 50 at most.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users", tag = "app_services", operation_id = "adminListUsers",
+    params(AppPath, UserListQuery),
+    responses(
+        (status = 200, body = Vec<User>),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn list(
     State(state): State<AppState>,
     admin: Admin,
@@ -69,7 +79,18 @@ pub(super) fn read_after(query: &Query) -> Result<Option<UserId>, AdminError> {
     id.map(Some).ok_or_else(|| AdminError::invalid("'after' must be the _id of the last user of the page before"))
 }
 
-/// `POST …/users`: makes one who signs in by e-mail address and password.
+/// Makes a user who signs in by e-mail address and password.
+#[utoipa::path(
+    post, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users", tag = "app_services", operation_id = "adminCreateUser",
+    params(AppPath),
+    request_body = NewUser,
+    responses(
+        (status = 201, body = User),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn create(
     State(state): State<AppState>,
     admin: Admin,
@@ -83,13 +104,33 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(user.into())))
 }
 
-/// `GET …/users/{user}`
+/// Gives a user, pending or not.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users/{user}", tag = "app_services", operation_id = "adminGetUser",
+    params(UserPath),
+    responses(
+        (status = 200, body = User),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn get(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<Json<User>, AdminError> {
     let (app, id) = path.user()?;
     Ok(Json(state.service.app_user(&admin.context, app, id).await?.into()))
 }
 
-/// `GET …/users/{user}/devices`
+/// Lists where a user signed in from.
+#[utoipa::path(
+    get, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users/{user}/devices", tag = "app_services", operation_id = "adminListDevices",
+    params(UserPath),
+    responses(
+        (status = 200, body = Vec<Device>),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn devices(
     State(state): State<AppState>,
     admin: Admin,
@@ -100,28 +141,68 @@ pub async fn devices(
     Ok(Json(devices.into_iter().map(Device::from).collect()))
 }
 
-/// `PUT …/users/{user}/logout`: all that lets the application act for him is revoked.
+/// Revokes all that lets the application act for a user.
+#[utoipa::path(
+    put, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users/{user}/logout", tag = "app_services", operation_id = "adminUserLogout",
+    params(UserPath),
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn logout(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<StatusCode, AdminError> {
     let (app, id) = path.user()?;
     state.service.log_out_app_user(&admin.context, app, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT …/users/{user}/disable`: as logout, of every application, and he can't sign in.
+/// Revokes all that acts for a user, and he can't sign in.
+#[utoipa::path(
+    put, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users/{user}/disable", tag = "app_services", operation_id = "adminDisableUser",
+    params(UserPath),
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn disable(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<StatusCode, AdminError> {
     let (app, id) = path.user()?;
     admin.records(&state).disable_app_user(app, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT …/users/{user}/enable`
+/// Lets a user sign in again.
+#[utoipa::path(
+    put, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users/{user}/enable", tag = "app_services", operation_id = "adminEnableUser",
+    params(UserPath),
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn enable(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<StatusCode, AdminError> {
     let (app, id) = path.user()?;
     admin.records(&state).enable_app_user(app, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE …/users/{user}`
+/// Deletes a user, pending or not.
+#[utoipa::path(
+    delete, path = "/api/admin/v3.0/groups/{group}/apps/{app}/users/{user}", tag = "app_services", operation_id = "adminDeleteUser",
+    params(UserPath),
+    responses(
+        (status = 204, description = "It is done, and holds"),
+        (status = "4XX", description = "Refused", body = AdminErrorBody),
+        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+    ),
+    security(("admin_session" = [])),
+)]
 pub async fn delete(State(state): State<AppState>, admin: Admin, path: PathParams) -> Result<StatusCode, AdminError> {
     let (app, id) = path.user()?;
     admin.records(&state).delete_app_user(app, id).await?;
