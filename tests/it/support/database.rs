@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::hash::{Hash as _, Hasher as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 
 use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
@@ -94,7 +94,7 @@ impl TestDatabase {
                 let number = COUNT.fetch_add(1, Ordering::Relaxed);
                 let name = format!("orest_test_{}_{number}", std::process::id());
                 administer(&format!("DROP DATABASE IF EXISTS {name}"));
-                administer(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
+                administer(&format!("CREATE DATABASE {name} TEMPLATE {template}{}", strategy()));
                 Self { url: url_of(&name), kept: Kept::Name(name) }
             }
         }
@@ -138,13 +138,48 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         if let Kept::Name(name) = &self.kept {
-            // Whoever still looks at it, such as a pool that is about to be closed, is put out.
-            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            if let Err(error) = administrator().batch_execute(&drop) {
-                println!("{name} stays: {error}");
-            }
+            // It has ended with the tests if nobody takes it.
+            let _ = sweeper().send(name.clone());
         }
     }
+}
+
+/// Who drops databases that are done with. Not the test itself: the server waits for a connection that is just being made, and
+/// who makes it may be a task of the very runtime on whose thread the test ends.
+fn sweeper() -> &'static mpsc::Sender<String> {
+    static SWEEPER: OnceLock<mpsc::Sender<String>> = OnceLock::new();
+    SWEEPER.get_or_init(|| {
+        let (sender, names) = mpsc::channel::<String>();
+        std::thread::spawn(move || {
+            let mut connection = url_of("postgres").connect_migrator().unwrap();
+            for left in left_behind(&mut connection).into_iter().chain(names) {
+                // Whoever still looks at it, such as a pool that is about to be closed, is put out.
+                let drop = format!("DROP DATABASE IF EXISTS {left} WITH (FORCE)");
+                if let Err(error) = connection.batch_execute(&drop) {
+                    println!("{left} stays: {error}");
+                }
+            }
+        });
+        sender
+    })
+}
+
+/// Databases of runs that have ended, before theirs were swept away.
+fn left_behind(connection: &mut Connection) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Name {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+    let names: Vec<Name> =
+        diesel::sql_query("SELECT datname::text AS name FROM pg_database WHERE datname LIKE 'orest\\_test\\_%'")
+            .load(connection)
+            .unwrap();
+    let ended = |name: &String| {
+        let process = name.split('_').nth(2).unwrap_or_default();
+        !Path::new("/proc").join(process).exists()
+    };
+    names.into_iter().map(|row| row.name).filter(ended).collect()
 }
 
 /// Another database of the same server.
@@ -170,6 +205,19 @@ fn administrator() -> MutexGuard<'static, Connection> {
 
 fn administer(sql: &str) {
     administrator().batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// How a database is copied the quickest: by its files. Since PostgreSQL 15 that is not what happens by itself.
+fn strategy() -> &'static str {
+    static STRATEGY: OnceLock<&str> = OnceLock::new();
+    STRATEGY.get_or_init(|| {
+        let version: i32 = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
+            "current_setting('server_version_num')::integer",
+        ))
+        .get_result(&mut *administrator())
+        .unwrap();
+        if version >= 150_000 { " STRATEGY file_copy" } else { "" }
+    })
 }
 
 /// A database with this version's schema, to copy. It stays, for the next run.
