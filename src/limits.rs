@@ -102,6 +102,8 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 pub const LOAD_BATCH: i64 = 5_000;
 /// … and connections that do so; the others of [`READERS`] answer meanwhile.
 pub const LOADERS: u32 = 2;
+/// Ids that one statement names by itself: SQLite takes 32,766 values.
+pub const IDS_IN_A_STATEMENT: usize = 10_000;
 /// Rows that one batch behind a revocation fills in.
 pub const FILL_BATCH: usize = 2_000;
 /// Writes that share one commit.

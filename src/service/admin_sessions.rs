@@ -10,15 +10,16 @@
 use std::cmp::min;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::built_in::BuiltInApplication;
 use super::issue::end_of;
-use super::revoke::RevokeOptions;
+use super::revoke::{RevokeOptions, to_set};
 use super::sign_in::{DeviceDescription, RPC_SCOPE, SignedIn};
 use super::verify::Verified;
 use super::{Context, Error, Service};
 use crate::domain::authorization::{GrantType, NewAuthorization};
-use crate::domain::ids::{AuthorizationId, DeviceId};
+use crate::domain::ids::{AuthorizationId, DeviceId, UserId};
 use crate::domain::revocation::Channel;
 use crate::domain::scope::Scope;
 use crate::domain::secret::SecretHash;
@@ -27,7 +28,7 @@ use crate::domain::time::unix;
 use crate::domain::token::{Claims, Generation, SealedToken, TokenKind};
 use crate::limits;
 use crate::store::users::{self, User};
-use crate::store::{Tx, authorizations};
+use crate::store::{Tx, applications, authorizations};
 
 /// The application that the sessions are of.
 pub const ADMIN_API: BuiltInApplication = BuiltInApplication {
@@ -103,6 +104,8 @@ impl Service {
         address: Option<IpAddr>,
     ) -> Result<NewAdminSession, Error> {
         signed_in.check_in(tx)?;
+        // A session is good no longer than the key that opened it.
+        let key_end = signed_in.end_in(tx)?;
         let user = signed_in.user;
         let now = self.now();
         let application = self.built_in_application_in(tx, &ADMIN_API)?;
@@ -120,12 +123,41 @@ impl Service {
             grant: GrantType::Password,
             scope: scope.clone(),
             redirect_uri: None,
-            expires_at: end_of(&application, now),
+            expires_at: [end_of(&application, now), key_end].into_iter().flatten().min(),
         };
         let id = authorizations::insert(tx.connection, &new, now)?;
-        let tokens = self.pair(&application, id, Generation(0), &scope, now)?;
-        let refresh = tokens.refresh.ok_or(Error::Internal)?;
-        Ok(NewAdminSession { access: tokens.access, refresh, user, device })
+        let (issued_at, lifetimes) = (unix(now), application.lifetimes);
+        let key_end = key_end.map_or(Claims::NEVER, unix);
+        let claims = |lives: Option<Duration>| {
+            let lives = lives.map_or(i64::MAX, |lives| i64::try_from(lives.as_secs()).unwrap_or(i64::MAX));
+            let expires_at = min(issued_at.saturating_add(lives), key_end);
+            Claims { authorization: id, generation: Generation(0), issued_at, expires_at }
+        };
+        let access = self.seal(TokenKind::Access, &claims(Some(lifetimes.access_token)))?;
+        let refresh = self.seal(TokenKind::Refresh, &claims(lifetimes.refresh_token))?;
+        Ok(NewAdminSession { access, refresh, user, device })
+    }
+
+    /// Ends a user's sessions, in this transaction, because an API key of his is gone: it may have opened them.
+    pub(super) fn close_admin_sessions_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        user: UserId,
+    ) -> Result<(), Error> {
+        let Some(application) = applications::find_by_client_id(tx.connection, ADMIN_API.client_id)? else {
+            return Ok(());
+        };
+        let selection = Selection::UserOfApplication(user, application.id);
+        let owner = authorizations::Owner::UserOfApplication(user, application.id);
+        let set = to_set(authorizations::list_ids(tx.connection, owner, 0)?);
+        if set.is_empty() {
+            return Ok(());
+        }
+        let options =
+            RevokeOptions { reason_user: Some("an API key was removed".to_owned()), ..RevokeOptions::default() };
+        self.revoke_in(tx, context, &selection, set, &options)?;
+        Ok(())
     }
 
     /// The session that a token is of; `None`: the token is not good, or is none of a session's.
@@ -178,7 +210,7 @@ impl Service {
     /// As [`Self::revoke`]; and [`Error::Unconfirmed`].
     pub async fn close_admin_session(&self, token: &str, address: Option<IpAddr>) -> Result<bool, Error> {
         let Some(session) = self.admin_session(token).await? else { return Ok(false) };
-        let context = Context::new(Self::actor(&session.user), Channel::AdminApi, address);
+        let context = Context::new(Self::actor(&session.user), Channel::SignOut, address);
         let AuthorizationId(id) = session.claims.authorization;
         let reason = "the administrator signed out".to_owned();
         let options = RevokeOptions { reason_user: Some(reason), ..RevokeOptions::default() };

@@ -18,7 +18,7 @@ use super::verify::Verdict;
 use super::{Context, Error, Service};
 use crate::domain::application::Application;
 use crate::domain::authorization::{Authorization, AuthorizationState, GrantType, NewAuthorization};
-use crate::domain::ids::{AuthorizationId, DeviceId};
+use crate::domain::ids::{AuthorizationId, DeviceId, UserId};
 use crate::domain::revocation::Channel;
 use crate::domain::scope::Scope;
 use crate::domain::secret::{Secret, SecretHash};
@@ -27,7 +27,7 @@ use crate::domain::time::{Timestamp, unix};
 use crate::domain::token::{Claims, Generation, SealedToken, TokenKind};
 use crate::limits;
 use crate::store::sessions::{self, SessionRow};
-use crate::store::{Tx, authorizations, devices, users};
+use crate::store::{Tx, applications, authorizations, devices, users};
 
 /// The application of gateway sessions.
 pub const GATEWAY: BuiltInApplication = BuiltInApplication {
@@ -160,6 +160,21 @@ impl Service {
         let context = Context::new(Self::actor(&user), Channel::SignOut, address);
         let selection = Selection::Ids(vec![session.claims.authorization.0]);
         self.revoke(&context, selection, RevokeOptions::default()).await?;
+        Ok(())
+    }
+
+    /// Revokes the gateway session that a web session which ends has brought.
+    pub(super) fn close_gateway_session_of_in(&self, tx: &mut Tx<'_>, row: &SessionRow) -> Result<(), Error> {
+        let (user, Some(device)) = (UserId(row.user_id), row.device_id.map(DeviceId)) else { return Ok(()) };
+        let Some(application) = applications::find_by_client_id(tx.connection, GATEWAY.client_id)? else {
+            return Ok(());
+        };
+        let known = authorizations::find_gateway_session(tx.connection, application.id, user, device)?;
+        let Some(known) = known.filter(|known| !self.is_revoked_in(tx, known)) else { return Ok(()) };
+        let Some(user) = users::find(tx.connection, user)? else { return Ok(()) };
+        let context = Context::new(Self::actor(&user), Channel::SignOut, None);
+        let set = known.id.bit().into_iter().collect();
+        self.revoke_in(tx, &context, &Selection::Ids(vec![known.id.0]), set, &RevokeOptions::default())?;
         Ok(())
     }
 }

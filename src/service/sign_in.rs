@@ -1,5 +1,6 @@
 //! Who is calling: users by password, by session, by API key; applications by secret.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -67,6 +68,14 @@ impl SignedIn {
     /// Who shows his API key, which has this row.
     pub(super) const fn by_api_key(user: Arc<User>, row: i64) -> Self {
         Self { user, proof: Proof::ApiKey(row) }
+    }
+
+    /// When what he showed ends; `None`: never.
+    pub(super) fn end_in(&self, tx: &mut Tx<'_>) -> Result<Option<Timestamp>, Error> {
+        match &self.proof {
+            Proof::ApiKey(id) => Ok(sessions::find_api_key_end(tx.connection, *id)?),
+            Proof::Password(_) | Proof::Ticket => Ok(None),
+        }
     }
 
     /// Whether it is still his password or key, and he may still act, as of this transaction.
@@ -264,8 +273,9 @@ impl Service {
         Ok(found.map(|row| (row.id, UserId(row.user_id))))
     }
 
-    /// Removes API keys: one's own, or any by an administrator.
+    /// Removes API keys: one's own, or any by an administrator. Sessions at the Admin API of whose they were end.
     pub async fn remove_api_keys(&self, context: &Context, ids: Vec<i64>) -> Result<(), Error> {
+        let (service, context) = (self.clone(), context.clone());
         let actor = context.actor.clone();
         self.write(move |tx| {
             let owners = sessions::list_api_key_owners(tx.connection, &ids)?;
@@ -276,6 +286,9 @@ impl Service {
                 ));
             }
             sessions::delete_api_keys(tx.connection, &ids)?;
+            for owner in owners.iter().map(|(_, owner)| *owner).collect::<BTreeSet<_>>() {
+                service.close_admin_sessions_in(tx, &context, UserId(owner))?;
+            }
             Ok(())
         })
         .await
@@ -348,8 +361,24 @@ impl Service {
 
     /// Ends a session; says whether there was one.
     pub async fn close_session(&self, sid: &str) -> Result<bool, Error> {
-        let hash = SecretHash::of(sid);
-        self.write(move |tx| Ok(sessions::delete(tx.connection, &hash)?)).await
+        self.close_session_but_for(sid, None).await
+    }
+
+    /// Ends a session because its browser has another one now. If that is the same user's, the gateway session goes on.
+    pub async fn replace_session(&self, old: &str, user: UserId) -> Result<(), Error> {
+        self.close_session_but_for(old, Some(user)).await.map(|_| ())
+    }
+
+    async fn close_session_but_for(&self, sid: &str, user: Option<UserId>) -> Result<bool, Error> {
+        let (service, hash) = (self.clone(), SecretHash::of(sid));
+        self.write(move |tx| {
+            let Some(row) = sessions::find(tx.connection, &hash)? else { return Ok(false) };
+            if user != Some(UserId(row.user_id)) {
+                service.close_gateway_session_of_in(tx, &row)?;
+            }
+            Ok(sessions::delete(tx.connection, &hash)?)
+        })
+        .await
     }
 
     /// What proves later that somebody showed this user's password: a hash of the stored hash that it is right for. `None`: it

@@ -8,6 +8,7 @@ use super::schema::orest_device as device;
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::secret::SecretHash;
 use crate::domain::time::Timestamp;
+use crate::limits;
 
 /// What is known of a device when its user signs in.
 #[derive(Clone, Debug)]
@@ -113,7 +114,10 @@ pub fn list_unrevoked_of(connection: &mut Connection, user: UserId) -> Result<Ve
 
 /// Revokes these, or lifts it; says how many there are.
 pub fn set_revoked(connection: &mut Connection, ids: &[i64], at: Option<Timestamp>) -> Result<usize, StoreError> {
-    Ok(diesel::update(device::table.filter(device::id.eq_any(ids)))
-        .set(device::revoked_at.eq(at))
-        .execute(connection)?)
+    let mut count = 0;
+    for ids in ids.chunks(limits::IDS_IN_A_STATEMENT) {
+        let these = device::table.filter(device::id.eq_any(ids));
+        count += diesel::update(these).set(device::revoked_at.eq(at)).execute(connection)?;
+    }
+    Ok(count)
 }

@@ -9,6 +9,7 @@ use super::tickets;
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::secret::SecretHash;
 use crate::domain::time::Timestamp;
+use crate::limits;
 
 /// A session as stored.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -97,8 +98,12 @@ pub fn delete_of(connection: &mut Connection, user: UserId) -> Result<usize, Sto
 
 /// Ends all sessions that were opened from these devices, and what their users are just bringing here: it may be from there.
 pub fn delete_of_devices(connection: &mut Connection, devices: &[i64]) -> Result<usize, StoreError> {
-    tickets::delete_of_devices(connection, devices)?;
-    Ok(diesel::delete(session::table.filter(session::device_id.eq_any(devices))).execute(connection)?)
+    let mut count = 0;
+    for devices in devices.chunks(limits::IDS_IN_A_STATEMENT) {
+        tickets::delete_of_devices(connection, devices)?;
+        count += diesel::delete(session::table.filter(session::device_id.eq_any(devices))).execute(connection)?;
+    }
+    Ok(count)
 }
 
 /// Ends the sessions that nobody has used since, at most `limit`.
@@ -120,6 +125,13 @@ pub struct ApiKeyRow {
     pub scope: Option<String>,
     /// When it ends; `None`: never.
     pub expiration_date: Option<Timestamp>,
+}
+
+/// When a key ends, by its row; `None`: never.
+pub fn find_api_key_end(connection: &mut Connection, id: i64) -> Result<Option<Timestamp>, StoreError> {
+    let end =
+        apikey::table.find(id).select(apikey::expiration_date).first::<Option<Timestamp>>(connection).optional()?;
+    Ok(end.flatten())
 }
 
 /// The key of this hash.

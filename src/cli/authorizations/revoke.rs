@@ -75,8 +75,7 @@ impl Revoke {
             }
         })?;
         client.output.summary(&sentence(&receipt), &receipt);
-        client.warn_of_unconfirmed(&receipt);
-        Ok(Outcome::Done)
+        Ok(Outcome::of(client.warn_of_unconfirmed(&receipt)))
     }
 }
 

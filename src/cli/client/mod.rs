@@ -98,13 +98,16 @@ impl Client {
         Session::of(self.profile.clone(), self.url.as_deref())
     }
 
-    /// Says which nodes may still accept what a receipt says is revoked.
-    pub fn warn_of_unconfirmed(&self, receipt: &Value) {
+    /// Says which nodes may still accept what a receipt says is revoked, and whether there are any.
+    pub fn warn_of_unconfirmed(&self, receipt: &Value) -> bool {
+        let mut any = false;
         for node in receipt.get("unconfirmed").and_then(Value::as_array).into_iter().flatten() {
             let text = |name: &str| node.get(name).and_then(Value::as_str).unwrap_or("?");
             let (name, until) = (text("node"), text("until"));
             self.output.warn(&format!("node {name} has not confirmed it, and may accept the tokens until {until}"));
+            any = true;
         }
+        any
     }
 }
 

@@ -70,7 +70,7 @@ impl Output {
     pub fn open(format: Option<Format>, target: Option<&Path>, disable_colors: bool) -> Result<Self, Failure> {
         let format = format.unwrap_or_default();
         let open = |path: &Path| {
-            let file = OpenOptions::new().create(true).append(true).mode(0o660).open(path);
+            let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
             file.map_err(|error| Failure::Other(format!("failed to open target file: {}: {error}", path.display())))
         };
         let target = target.map(open).transpose()?;
@@ -192,7 +192,11 @@ impl Output {
     }
 }
 
-/// What others have named is shown on a terminal: nothing that would move about on it.
+/// What others have named is shown on a terminal: nothing that would move about on it, or turn the order of letters round.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+    let moves = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().map(|letter| if moves(letter) { '\u{fffd}' } else { letter }).collect()
 }

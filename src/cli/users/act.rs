@@ -148,18 +148,20 @@ impl Act {
             }
             return Ok(Outcome::of(missing));
         }
-        let rows = match together(&mut api, deed, &app, &users, reason, client) {
-            Ok(()) => users.iter().map(|user| Row { user, refused: None }).collect(),
-            Err(Failure::Refused { .. }) => one_by_one(&mut api, deed, &app, &users, reason, client)?,
+        let (rows, unconfirmed) = match together(&mut api, deed, &app, &users, reason, client) {
+            Ok(unconfirmed) => (users.iter().map(|user| Row { user, refused: None }).collect(), unconfirmed),
+            // It has been done, as far as is known, but not everywhere yet: nothing to do again for each.
+            Err(failure @ Failure::Refused { status: 503, .. }) => return Err(failure),
+            Err(Failure::Refused { .. }) => (one_by_one(&mut api, deed, &app, &users, reason, client), false),
             Err(failure) => return Err(failure),
         };
         let failed = rows.iter().any(|row| row.refused.is_some());
         show(client, deed, rows, false);
-        Ok(Outcome::of(missing || failed))
+        Ok(Outcome::of(missing || failed || unconfirmed))
     }
 }
 
-/// One call and one act for all.
+/// One call and one act for all. Says whether a node has not confirmed it.
 fn together(
     api: &mut AdminApi<'_>,
     deed: Deed,
@@ -167,7 +169,7 @@ fn together(
     users: &[User],
     reason: Option<&str>,
     client: &Client,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let progress = Progress::waiting(&client.output, "waiting for the server");
     let unknown = || Failure::Refused { status: 0, code: String::new(), message: "ids of another kind".to_owned() };
     let receipt = match deed {
@@ -184,8 +186,7 @@ fn together(
         }
     };
     drop(progress);
-    client.warn_of_unconfirmed(&receipt);
-    Ok(())
+    Ok(client.warn_of_unconfirmed(&receipt))
 }
 
 /// Each by himself. Where the server is silent, nobody waits for it once for each of the others.
@@ -196,7 +197,7 @@ fn one_by_one<'u>(
     users: &'u [User],
     reason: Option<&str>,
     client: &Client,
-) -> Result<Vec<Row<'u>>, Failure> {
+) -> Vec<Row<'u>> {
     let progress = Progress::of(&client.output, users.len(), "users");
     let mut rows = Vec::with_capacity(users.len());
     let mut silent: Option<String> = None;
@@ -204,15 +205,19 @@ fn one_by_one<'u>(
         let done = match &silent {
             Some(cause) => Err(Failure::NoAnswer(cause.clone())),
             // The Admin API takes no reason.
-            None if reason.is_some() => together(api, deed, app, std::slice::from_ref(user), reason, client),
+            None if reason.is_some() => {
+                let confirmed = together(api, deed, app, std::slice::from_ref(user), reason, client);
+                confirmed.and_then(|unconfirmed| {
+                    if unconfirmed { Err(Failure::Other("not confirmed by every node".to_owned())) } else { Ok(()) }
+                })
+            }
             None => api.act(app, &user.id, deed.path()),
         };
         let refused = match done {
             Ok(()) => None,
-            Err(Failure::InvalidSession) => return Err(Failure::InvalidSession),
             Err(failure) => {
-                if let Failure::NoAnswer(cause) = &failure {
-                    silent = Some(cause.clone());
+                if matches!(failure, Failure::NoAnswer(_) | Failure::InvalidSession) {
+                    silent = Some(failure.to_string());
                 }
                 Some(failure.to_string())
             }
@@ -220,7 +225,7 @@ fn one_by_one<'u>(
         rows.push(Row { user, refused });
         progress.at(rows.len());
     }
-    Ok(rows)
+    rows
 }
 
 /// The failed ones first.

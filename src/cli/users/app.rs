@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::client::admin_api::{AdminApi, App};
 use crate::cli::client::failure::Failure;
+use crate::cli::client::output::printable;
 use crate::cli::client::prompt::Prompt;
 
 /// Which application.
@@ -27,7 +28,7 @@ struct Choice(App);
 
 impl fmt::Display for Choice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ({})", self.0.client_app_id, self.0.group_id)
+        write!(formatter, "{} ({})", printable(&self.0.client_app_id), printable(&self.0.group_id))
     }
 }
 

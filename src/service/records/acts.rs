@@ -14,6 +14,7 @@ use crate::orm::error::OdooError;
 use crate::orm::field::Model;
 use crate::orm::models::{application, authorization, device, users as users_model};
 use crate::orm::rights::{Operation, check_model};
+use crate::service::built_in;
 use crate::service::revoke::RevokeOptions;
 use crate::service::{Context, Error};
 use crate::store::authorizations::{self, Owner};
@@ -185,6 +186,13 @@ impl Change<'_, '_> {
     fn check_application(&mut self, ids: &[i64]) -> Result<(), RecordError> {
         check_model(self.actor(), APPLICATION, Operation::Write)?;
         self.check_records(APPLICATION, ids, Operation::Write)?;
+        for client_id in built_in::CLIENT_IDS {
+            let own = applications::find_by_client_id(self.tx.connection, client_id)?;
+            if own.is_some_and(|own| ids.contains(&own.id.0)) {
+                let message = "An application that comes with the service has no secret that anybody could know.";
+                return Err(OdooError::user(message).into());
+            }
+        }
         self.check_acting(ids)
     }
 }

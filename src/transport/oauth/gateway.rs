@@ -13,6 +13,7 @@ use super::form::Params;
 use super::pages::page::{self, failed, problem, see_other};
 use super::pages::sign_in::{self, signed_in};
 use super::pages::{cookies, user_agent};
+use crate::domain::ids::UserId;
 use crate::domain::local_path::local_path;
 use crate::orm::error::sentence;
 use crate::service::Error;
@@ -86,6 +87,22 @@ pub async fn close(
         state.service.close_gateway_session(token, address).await?;
         let domain = state.settings.gateway_cookie_domain.as_deref();
         cookies::set_for(out, &state.settings, domain, cookies::GATEWAY, "", Some(std::time::Duration::ZERO));
+    }
+    Ok(())
+}
+
+/// Ends the gateway sessions that the request carries and that are not this user's, who has just signed in.
+pub async fn close_of_others(
+    state: &AppState,
+    headers: &HeaderMap,
+    user: UserId,
+    address: Option<IpAddr>,
+) -> Result<(), Error> {
+    for token in cookies::all(headers, cookies::GATEWAY).take(COOKIES_MAX) {
+        let session = state.service.verify_gateway_session(token).await?;
+        if session.is_ok_and(|session| session.user.is_none_or(|own| own.id != user)) {
+            state.service.close_gateway_session(token, address).await?;
+        }
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ pub async fn authenticate(state: Arc<AppState>, call: Arc<Call>, mut params: Par
     let user = Arc::clone(&signed_in.user);
     let sid = state.service.open_session(signed_in, None).await.map_err(refuse)?;
     if let Some(old) = cookie(&call.headers, COOKIE) {
-        state.service.close_session(old).await.map_err(refuse)?;
+        state.service.replace_session(old, user.id).await.map_err(refuse)?;
     }
     call.set_cookie(session_cookie(&state, &sid));
     Ok(info(&state, &user))

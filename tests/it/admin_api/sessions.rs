@@ -203,7 +203,7 @@ async fn signing_out_is_an_act() {
         let fields = json!(["channel", "user_id", "initiating_entity", "reason_user", "revoked"]);
         let acts =
             admin.test().call("admin", "orest.revocation", "search_read", json!([[], fields]), json!({"limit": 1}));
-        let expect = json!([{"id": 3, "channel": "admin_api", "user_id": [2, "Administrator"], "initiating_entity": "user",
+        let expect = json!([{"id": 3, "channel": "sign_out", "user_id": [2, "Administrator"], "initiating_entity": "user",
                              "reason_user": "the administrator signed out", "revoked": 1}]);
         assert_eq!(acts.await.unwrap(), expect);
     }
@@ -320,6 +320,39 @@ async fn a_key_must_still_be_there() {
     };
     let refused = service.open_admin_session(signed_in, description, None).await;
     assert!(matches!(refused, Err(orest::service::Error::Unauthenticated)), "{refused:?}");
+}
+
+/// What a key has opened is good no longer than the key.
+#[tokio::test]
+async fn a_session_ends_with_its_key() {
+    let server = TestServer::new().await;
+    let (service, admin) = (&server.test.service, server.test.uid("admin"));
+    let hour = Duration::from_secs(3_600);
+    for removed in [false, true] {
+        let end = service.now() + hour;
+        let key = service.make_api_key(admin, "k", Some("rpc"), Some(end)).await.unwrap();
+        let body = json!({"username": "admin", "apiKey": key.reveal()});
+        let (status, tokens) = brief(login_with(&server, "mongodb-cloud", body).await);
+        assert_eq!(status, 200, "{tokens}");
+        let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+        assert_eq!((profile(&server, access).await.0, forward_auth(&server, access).await), (200, 401));
+        if removed {
+            let hash = key.hash();
+            let row = server.test.store.read(move |connection| sessions::find_api_key(connection, &hash)).await;
+            let row: Result<_, StoreError> = row;
+            service.remove_api_keys(&server.test.context("admin"), vec![row.unwrap().unwrap().id]).await.unwrap();
+        } else {
+            server.test.clock.advance(hour);
+        }
+        assert_eq!(profile(&server, access).await, refused(401, INVALID), "removed: {removed}");
+        assert_eq!(brief(call(&server, "POST", "/auth/session", refresh, None).await), refused(401, INVALID));
+    }
+}
+
+/// What a reverse proxy is told of a bearer.
+async fn forward_auth(server: &TestServer, token: &str) -> u16 {
+    let bearer = format!("Bearer {token}");
+    server.send("GET", "/oauth2/auth", &[("authorization", &bearer)], "").await.status.as_u16()
 }
 
 async fn json2(server: &TestServer, token: &str) -> u16 {

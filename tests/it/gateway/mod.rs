@@ -326,6 +326,30 @@ async fn signing_out_ends_it() {
     assert_eq!((answer.status.as_u16(), auth(&browser).await.status.as_u16()), (403, 200));
 }
 
+/// Whatever else ends the web session, and whoever signs in after it: nobody goes on as somebody else.
+#[tokio::test]
+async fn it_ends_with_the_web_session_and_with_another_user() {
+    let (_test, app) = set_up().await;
+    let mut browser = started(&app, "alice").await;
+    sign_in(&mut browser, "alice").await;
+    assert_eq!(auth(&browser).await.status, 200, "signing in again is no reason to end it");
+    browser.get("/web/session/logout").await;
+    assert_eq!(auth(&browser).await.status, 401, "signed out by the link");
+
+    for keeps_session in [true, false] {
+        let mut browser = started(&app, "alice").await;
+        let cookie = browser.cookies["orest_gateway"].clone();
+        if !keeps_session {
+            browser.cookies.remove("session_id");
+        }
+        sign_in(&mut browser, "bob").await;
+        let answer = ask(&app, &[("cookie", &format!("orest_gateway={cookie}"))]).await;
+        assert_eq!(answer.status, 401, "bob has signed in at alice's browser: {answer:?}");
+        browser.get(START).await;
+        assert_eq!(auth(&browser).await.header("x-auth-request-user"), "bob");
+    }
+}
+
 /// A session that was opened over RPC has no device until it needs one.
 #[tokio::test]
 async fn a_session_without_a_device_gets_one() {

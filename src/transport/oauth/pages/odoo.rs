@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::super::Shared;
 use super::super::form::Params;
+use super::super::gateway;
 use super::authorize::{answer, refuse};
 use super::page::{failed, problem, see_other};
 use super::sign_in::{address, unreadable};
@@ -111,11 +112,13 @@ async fn consent(state: &AppState, ticket: Ticket, browser: Browser) -> Response
 async fn open_session(state: &AppState, headers: &HeaderMap, ticket: Ticket, browser: Browser) -> Response {
     let Some(target) = local_path(&ticket.query).map(str::to_owned) else { return failed(Error::Internal) };
     let opened = async {
+        let user = ticket.user;
         let opened = state.service.sign_in_by_ticket(ticket, browser).await?;
         // The session id of before is not carried over: somebody else may have planted it.
         if let Some(old) = cookies::get(headers, cookies::SESSION) {
-            state.service.close_session(old).await?;
+            state.service.replace_session(old, user).await?;
         }
+        gateway::close_of_others(state, headers, user, None).await?;
         Ok::<_, Error>(opened)
     };
     let (session, device) = match opened.await {

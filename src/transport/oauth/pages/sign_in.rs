@@ -97,11 +97,13 @@ pub async fn sign_in(
     let opened = async {
         let signed_in = service.user_by_password(login, password, address).await?.ok_or(Error::Unauthenticated)?;
         let (known, seen) = (cookies::get(&headers, cookies::DEVICE), user_agent::describe(&headers));
+        let user = signed_in.user.id;
         let opened = service.open_browser_session(signed_in, known, seen, address).await?;
         // The session id of before is not carried over: somebody else may have planted it.
         if let Some(old) = cookies::get(&headers, cookies::SESSION) {
-            service.close_session(old).await?;
+            service.replace_session(old, user).await?;
         }
+        gateway::close_of_others(&state, &headers, user, address).await?;
         Ok::<_, Error>(opened)
     };
     let (session, device) = match opened.await {
