@@ -408,7 +408,14 @@ fn the_commands_work_on_postgresql() {
     assert!(!folder.path().join("orest.sqlite3").exists(), "there is one database");
     // A second node: the claim of a file is not for it.
     let second = Server::start(command().arg("serve"));
-    let (code, report) = said(command().arg("doctor"));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let (code, report) = loop {
+        let (code, report) = said(command().arg("doctor"));
+        // The server answers before all is in memory.
+        if !report.contains("is not ready") || std::time::Instant::now() > deadline {
+            break (code, report);
+        }
+    };
     assert_eq!(code, Some(0), "{report}");
     assert!(report.contains("on PostgreSQL ") && report.contains("nodes say different addresses"), "{report}");
     let (code, keys) = said(command().args(["keys", "list"]));

@@ -103,7 +103,7 @@ async fn a_database_in_which_somebody_holds_the_rows_is_asked_and_answers() {
     let mut holder = cluster.database.connect();
     holder
         .batch_execute(
-            "BEGIN; SELECT 1 FROM orest_feed FOR UPDATE; DELETE FROM orest_node WHERE name = 'node-2'; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM orest_feed FOR UPDATE; DELETE FROM orest_node WHERE name = 'node-2'; \
                         SELECT 1 FROM orest_node FOR UPDATE",
         )
         .unwrap();
