@@ -73,9 +73,9 @@ async fn wait_for_acts(checker: &Checker, more: u64, what: &str) {
     }
 }
 
-/// More than can be revoked while it goes on.
+/// More than can be revoked while it goes on, or tried while the database is away.
 fn tokens() -> usize {
-    20_000 * rounds(1) as usize
+    60_000 * rounds(1) as usize
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
