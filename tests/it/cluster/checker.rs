@@ -205,7 +205,7 @@ impl Shared {
                 }
             }
             self.count(outcome, took);
-            if outcome == Outcome::Unreachable {
+            if matches!(outcome, Outcome::Failed | Outcome::Unreachable) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
