@@ -54,6 +54,7 @@ use super::{access, admin_api, oauth, ops};
         ops::alive,
         ops::ready,
     ),
+    components(schemas(access::error::AccessRefusal, admin_api::types::AdminErrorBody)),
     tags(
         (name = "oauth2", description = "OAuth 2.0 (RFC 6749, 7009, 7662, 8414) and reverse proxies"),
         (name = "access", description = "Cloudflare Access' `revoke_user`"),

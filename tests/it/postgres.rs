@@ -385,6 +385,17 @@ fn no_message_holds_the_password() {
     }
 }
 
+/// What a server that watches the nodes is told at this address.
+fn metrics_at(address: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("application/openmetrics-text"), "{answer}");
+    answer
+}
+
 #[test]
 fn the_commands_work_on_postgresql() {
     if !Kind::has_postgres() {
@@ -407,7 +418,8 @@ fn the_commands_work_on_postgresql() {
     let server = Server::start(command().args(["serve", "--demo"]));
     assert!(!folder.path().join("orest.sqlite3").exists(), "there is one database");
     // A second node: the claim of a file is not for it.
-    let second = Server::start(command().arg("serve"));
+    let measured = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let second = Server::start(command().args(["serve", "--node-name", "the second", "--metrics-listen", &measured]));
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     let (code, report) = loop {
         let (code, report) = said(command().arg("doctor"));
@@ -418,6 +430,31 @@ fn the_commands_work_on_postgresql() {
     };
     assert_eq!(code, Some(0), "{report}");
     assert!(report.contains("on PostgreSQL ") && report.contains("nodes say different addresses"), "{report}");
+    let (code, nodes) = said(command().args(["nodes", "--format", "json"]));
+    let nodes: serde_json::Value = serde_json::from_str(&nodes).unwrap_or_else(|error| panic!("{error}: {nodes}"));
+    let nodes = nodes.as_array().unwrap();
+    assert_eq!((code, nodes.len()), (Some(0), 2), "{nodes:?}");
+    for node in nodes {
+        assert_eq!((&node["lease"], &node["lease_ms"]), (&"held".into(), &3_000.into()), "{node}");
+        assert!(node["applied_sequence"].is_u64() && node["lag"].is_u64() && node["version"].is_string(), "{node}");
+    }
+    let (code, table) = said(command().arg("nodes"));
+    let first = nodes.iter().find(|node| node["name"] != "the second").unwrap()["name"].as_str().unwrap();
+    assert!(code == Some(0) && table.contains(first) && table.contains("the second"), "{table}");
+    assert!(table.contains("held (3.0 s)") && table.contains("Applied") && table.contains("Lag"), "{table}");
+    let metrics = metrics_at(&measured);
+    for node in [first, "the second"] {
+        assert!(metrics.contains(&format!("orest_node_lease_held{{node=\"{node}\"}} 1\n")), "{metrics}");
+        assert!(metrics.contains(&format!("orest_node_lag{{node=\"{node}\"}} ")), "{metrics}");
+    }
+    for name in [
+        "orest_applied_sequence ",
+        "orest_lease_left_seconds ",
+        "orest_barrier_seconds_count ",
+        "orest_confirms_total ",
+    ] {
+        assert!(metrics.lines().any(|line| line.starts_with(name)), "{name}: {metrics}");
+    }
     let (code, keys) = said(command().args(["keys", "list"]));
     assert_eq!(code, Some(0), "{keys}");
     let (code, pairing) = said(command().args(["pair", "--odoo-url", "http://localhost:8069"]));

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::domain::revocation::Unconfirmed;
 use crate::service::Error;
@@ -139,6 +139,18 @@ pub struct AccessRefusal {
     pub messages: Vec<AccessMessage>,
     /// Nothing.
     pub result: (),
+}
+
+/// What either call may be refused with.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "describes the answers")]
+pub enum AccessRefusals {
+    /// Refused
+    #[response(status = "4XX")]
+    Refused(AccessRefusal),
+    /// The database can't answer, or a node has not confirmed
+    #[response(status = 503)]
+    Unavailable(AccessRefusal),
 }
 
 impl IntoResponse for AccessApiError {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::caller::AccessCaller;
-use super::error::{AccessApiError, AccessMessage, AccessRefusal};
+use super::error::{AccessApiError, AccessMessage, AccessRefusals};
 use crate::domain::params::Params;
 use crate::limits;
 use crate::service::access::AccessRevocation;
@@ -66,8 +66,7 @@ pub struct RevokeUserAnswer {
     request_body(content = RevokeUser, content_type = "application/json"),
     responses(
         (status = 200, description = "They are refused everywhere", body = RevokeUserAnswer),
-        (status = "4XX", description = "Refused", body = AccessRefusal),
-        (status = 503, description = "The database can't answer, or a node has not confirmed", body = AccessRefusal),
+        AccessRefusals,
     ),
     security(("api_key" = []), ("auth_email" = [], "auth_key" = [])),
 )]
@@ -92,8 +91,7 @@ pub async fn of_account(
     request_body(content = RevokeUser, content_type = "application/json"),
     responses(
         (status = 200, description = "They are refused everywhere", body = RevokeUserAnswer),
-        (status = "4XX", description = "Refused", body = AccessRefusal),
-        (status = 503, description = "The database can't answer, or a node has not confirmed", body = AccessRefusal),
+        AccessRefusals,
     ),
     security(("api_key" = []), ("auth_email" = [], "auth_key" = [])),
 )]

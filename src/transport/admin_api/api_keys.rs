@@ -8,7 +8,7 @@ use super::auth::Admin;
 use super::body::Members;
 use super::error::AdminError;
 use super::path::{AppPath, KeyPath, PathParams};
-use super::types::{AdminErrorBody, ApiKey, NewApiKey};
+use super::types::{AdminRefusals, ApiKey, NewApiKey};
 use crate::transport::http::AppState;
 
 /// Lists an application's keys.
@@ -17,8 +17,7 @@ use crate::transport::http::AppState;
     params(AppPath),
     responses(
         (status = 200, body = Vec<ApiKey>),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -38,8 +37,7 @@ pub async fn list(
     params(KeyPath),
     responses(
         (status = 200, body = ApiKey),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -55,8 +53,7 @@ pub async fn get(State(state): State<AppState>, admin: Admin, path: PathParams) 
     request_body = NewApiKey,
     responses(
         (status = 201, body = ApiKey),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -77,8 +74,7 @@ pub async fn create(
     params(KeyPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -94,8 +90,7 @@ pub async fn delete(State(state): State<AppState>, admin: Admin, path: PathParam
     params(KeyPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -111,8 +106,7 @@ pub async fn enable(State(state): State<AppState>, admin: Admin, path: PathParam
     params(KeyPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]

@@ -7,7 +7,7 @@ use super::auth::Admin;
 use super::body::Query;
 use super::error::AdminError;
 use super::path::{AppPath, GroupPath, PathParams};
-use super::types::{AdminErrorBody, App, PRODUCT, PRODUCTS};
+use super::types::{AdminRefusals, App, PRODUCT, PRODUCTS};
 use crate::transport::http::AppState;
 
 /// Lists the applications. Clients that ask once per product and add the answers up get each once.
@@ -16,8 +16,7 @@ use crate::transport::http::AppState;
     params(GroupPath, ("product" = Option<String>, Query, description = "`standard`, `atlas`, `data-api`, `device-sync` or `charts`; all are `atlas`")),
     responses(
         (status = 200, body = Vec<App>),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -45,8 +44,7 @@ pub async fn list(
     params(AppPath),
     responses(
         (status = 200, body = App),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]

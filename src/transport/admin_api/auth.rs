@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use super::body::Members;
 use super::error::AdminError;
 use super::path::PathParams;
-use super::types::{AccessToken, AdminErrorBody, Credentials, Login, Profile};
+use super::types::{AccessToken, AdminRefusals, Credentials, Login, Profile};
 use crate::domain::revocation::Channel;
 use crate::domain::token::TokenKind;
 use crate::domain::user::Group;
@@ -58,8 +58,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     request_body = Credentials,
     responses(
         (status = 200, body = Login),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(()),
 )]
@@ -93,8 +92,7 @@ pub async fn login(
     post, path = "/api/admin/v3.0/auth/session", tag = "app_services", operation_id = "adminCreateSession",
     responses(
         (status = 201, body = AccessToken),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_refresh_token" = [])),
 )]
@@ -112,8 +110,7 @@ pub async fn renew(
     delete, path = "/api/admin/v3.0/auth/session", tag = "app_services", operation_id = "adminDeleteSession",
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_refresh_token" = [])),
 )]
@@ -132,8 +129,7 @@ pub async fn logout(
     get, path = "/api/admin/v3.0/auth/profile", tag = "app_services", operation_id = "adminGetProfile",
     responses(
         (status = 200, body = Profile),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]

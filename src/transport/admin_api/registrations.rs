@@ -8,7 +8,7 @@ use super::auth::Admin;
 use super::body::Query;
 use super::error::AdminError;
 use super::path::{AppPath, EmailPath, PathParams};
-use super::types::{AdminErrorBody, User};
+use super::types::{AdminRefusals, User};
 use super::users::read_after;
 use crate::limits;
 use crate::service::app_services::{UserOrder, UserQuery};
@@ -20,8 +20,7 @@ use crate::transport::http::AppState;
     params(AppPath, ("after" = Option<String>, Query, description = "The `_id` of the last user of the page before")),
     responses(
         (status = 200, body = Vec<User>),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -51,8 +50,7 @@ pub async fn list(
     params(EmailPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -68,8 +66,7 @@ pub async fn delete(State(state): State<AppState>, admin: Admin, path: PathParam
     params(EmailPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]

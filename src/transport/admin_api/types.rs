@@ -1,7 +1,7 @@
 //! What goes out, by App Services' names. Moments are Unix seconds, ids 24 hexadecimal digits.
 
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use super::path::GROUP;
 use crate::domain::identity::{API_KEY, LOCAL_USERPASS, PROVIDERS};
@@ -17,6 +17,18 @@ pub struct AdminErrorBody {
     pub error: String,
     /// For programs.
     pub error_code: String,
+}
+
+/// What any call may be refused with.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "describes the answers")]
+pub enum AdminRefusals {
+    /// Refused
+    #[response(status = "4XX")]
+    Refused(AdminErrorBody),
+    /// The database can't answer, or a node has not confirmed it
+    #[response(status = 503)]
+    Unavailable(AdminErrorBody),
 }
 
 /// Who signs in: by `apiKey` at `mongodb-cloud`, by `password` at `local-userpass`.

@@ -8,7 +8,7 @@ use super::auth::Admin;
 use super::body::{Members, Query};
 use super::error::AdminError;
 use super::path::{AppPath, PathParams, UserPath};
-use super::types::{AdminErrorBody, Device, NewUser, User, UserListQuery};
+use super::types::{AdminRefusals, Device, NewUser, User, UserListQuery};
 use crate::domain::identity::PROVIDERS;
 use crate::domain::ids::UserId;
 use crate::domain::object_id::parse_object_id;
@@ -22,8 +22,7 @@ use crate::transport::http::AppState;
     params(AppPath, UserListQuery),
     responses(
         (status = 200, body = Vec<User>),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -86,8 +85,7 @@ pub(super) fn read_after(query: &Query) -> Result<Option<UserId>, AdminError> {
     request_body = NewUser,
     responses(
         (status = 201, body = User),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -110,8 +108,7 @@ pub async fn create(
     params(UserPath),
     responses(
         (status = 200, body = User),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -126,8 +123,7 @@ pub async fn get(State(state): State<AppState>, admin: Admin, path: PathParams) 
     params(UserPath),
     responses(
         (status = 200, body = Vec<Device>),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -147,8 +143,7 @@ pub async fn devices(
     params(UserPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -164,8 +159,7 @@ pub async fn logout(State(state): State<AppState>, admin: Admin, path: PathParam
     params(UserPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -181,8 +175,7 @@ pub async fn disable(State(state): State<AppState>, admin: Admin, path: PathPara
     params(UserPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]
@@ -198,8 +191,7 @@ pub async fn enable(State(state): State<AppState>, admin: Admin, path: PathParam
     params(UserPath),
     responses(
         (status = 204, description = "It is done, and holds"),
-        (status = "4XX", description = "Refused", body = AdminErrorBody),
-        (status = 503, description = "The database can't answer, or a node has not confirmed it", body = AdminErrorBody),
+        AdminRefusals,
     ),
     security(("admin_session" = [])),
 )]

@@ -102,9 +102,9 @@ impl Server {
     async fn selection(&self, context: &Context, selection: Selection) -> RpcResult<selection::Selection> {
         Ok(match selection {
             Selection::Ids(ids) => selection::Selection::Ids(ids),
-            Selection::UserId(id) => selection::Selection::User(UserId(id)),
+            Selection::UserId(id) => selection::Selection::Users(vec![UserId(id)]),
             Selection::ApplicationId(id) => selection::Selection::Application(ApplicationId(id)),
-            Selection::DeviceId(id) => selection::Selection::Device(DeviceId(id)),
+            Selection::DeviceId(id) => selection::Selection::Devices(vec![DeviceId(id)]),
             Selection::Domain(domain) => {
                 let uid = context.actor.user.map_or(0, |user| user.0);
                 let caller = Caller { context: context.clone(), uid, session: None };

@@ -60,13 +60,13 @@ async fn so_do_archiving_disabling_and_a_revoked_device() {
     }
 
     assert_eq!(cluster.verdicts(&token.refresh).await, [Ok(()); 2]);
-    let receipts = records(second).revoke_devices(vec![1], RevokeOptions::default()).await.unwrap();
-    assert_eq!((receipts.len(), receipts[0].nodes), (1, 2));
+    let receipt = records(second).revoke_devices(vec![1], RevokeOptions::default()).await.unwrap();
+    assert_eq!(receipt.nodes, 2);
     assert_eq!(cluster.verdicts(&token.refresh).await, [REVOKED; 2]);
     assert!(first.device_revoked(orest::domain::ids::DeviceId(1)).await.unwrap());
 
-    let receipts = records(first).disable_users(vec![3], RevokeOptions::default()).await.unwrap();
-    assert_eq!(receipts[0].nodes, 2);
+    let receipt = records(first).disable_users(vec![3], RevokeOptions::default()).await.unwrap();
+    assert_eq!(receipt.nodes, 2);
     for service in [first, second] {
         assert!(!service.user(UserId(3)).await.unwrap().unwrap().may_act());
     }
@@ -195,4 +195,33 @@ async fn who_is_no_node_asks_and_is_obeyed() {
     let ids = Selection::Ids(vec![cluster.token(0).await.authorization]);
     cluster.nodes[0].service.revoke(&admin(), ids, RevokeOptions::default()).await.unwrap();
     assert!(outside.asked() > 0);
+}
+
+/// No decision about who knows what asks a wall clock, so that setting one changes nothing but when tokens end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wall_clock_that_jumps_ends_no_lease_and_delays_nobody() {
+    // Longer than a busy machine keeps a node waiting.
+    let lease = LEASE * 4;
+    let Some(cluster) = Cluster::start_with(2, Settings::with_lease(lease)).await else { return };
+    const DAY: i64 = 86_400;
+    for (node, jump) in [(0, -DAY), (1, -DAY), (0, 30 * DAY), (1, 30 * DAY)] {
+        let (here, there) = (&cluster.nodes[node], &cluster.nodes[1 - node]);
+        let token = cluster.token(1 - node).await;
+        assert_eq!(cluster.verdicts(&token.access).await, [Ok(()); 2]);
+        let asked = [here.asked(), there.asked()];
+        here.clock.set_off(jump);
+        let expect = if jump < 0 { Ok(()) } else { Err(Refusal::Expired) };
+        assert_eq!(here.service.verify(&token.access).await.unwrap().map(|_| ()), expect, "{jump}");
+        for by in [here, there] {
+            let began = std::time::Instant::now();
+            let ids = Selection::Ids(vec![token.authorization]);
+            let receipt = by.service.revoke(&admin(), ids, RevokeOptions::default()).await.unwrap();
+            assert!(receipt.unconfirmed.is_empty() && receipt.nodes == 2, "{receipt:?}");
+            assert!(began.elapsed() < lease, "nobody was waited out, by {jump}");
+        }
+        assert!(cluster.verdicts(&token.access).await.iter().all(Result::is_err), "{jump}");
+        assert_eq!([here.asked(), there.asked()], asked, "both have held their leases, through {jump}");
+        here.clock.set_off(0);
+        assert_eq!(cluster.verdicts(&token.access).await, [REVOKED; 2]);
+    }
 }

@@ -1,13 +1,14 @@
 //! Nodes on a database that is made for one test.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use orest::cluster::{Description, Settings};
 use orest::domain::ids::UserId;
 use orest::domain::revocation::Channel;
-use orest::domain::time::{SystemClock, SystemEntropy};
+use orest::domain::time::{Clock, SystemClock, SystemEntropy, Timestamp};
 use orest::domain::token::{KeyId, KeyRing, SealingKey};
 use orest::domain::user::{Actor, Group, GroupSet};
 use orest::service::issue::Consent;
@@ -35,6 +36,8 @@ pub struct Node {
     pub service: Service,
     /// Its database, for what the service does not offer.
     pub store: Store,
+    /// Its wall clock.
+    pub clock: Arc<WallClock>,
     runtime: Option<Runtime>,
 }
 
@@ -47,6 +50,23 @@ impl Node {
     /// From now on it hears nothing and says nothing, as if its process were stopped or cut off. Its memory is still there.
     pub fn stop(&mut self) {
         self.runtime.take().expect("it has one of its own, and was not stopped before").shutdown_background();
+    }
+}
+
+/// The system's clock, until somebody sets it.
+#[derive(Default)]
+pub struct WallClock(AtomicI64);
+
+impl WallClock {
+    /// Sets it so many seconds off.
+    pub fn set_off(&self, seconds: i64) {
+        self.0.store(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + chrono::TimeDelta::seconds(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -174,10 +194,10 @@ impl Cluster {
 async fn open(url: DatabaseUrl, settings: Settings) -> Node {
     let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.unwrap().unwrap();
     let keys = KeyRing::new(vec![SealingKey::new(KeyId(1), &[7; 32])]).unwrap();
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let service = Service::start_with(store.clone(), keys, clock, entropy, settings).await.unwrap();
+    let (clock, entropy) = (Arc::<WallClock>::default(), Arc::new(SystemEntropy));
+    let service = Service::start_with(store.clone(), keys, clock.clone(), entropy, settings).await.unwrap();
     tokio::spawn(service.clone().fill_columns());
-    Node { service, store, runtime: None }
+    Node { service, store, clock, runtime: None }
 }
 
 fn describe(number: usize) -> Description {
