@@ -140,7 +140,7 @@ fn revocations(criterion: &mut Criterion) {
     let cases: [(&str, &dyn Fn() -> Selection); 4] = [
         ("1 by id", &|| ids(1)),
         ("10,000 by ids", &|| ids(10_000)),
-        ("all of a user", &|| Selection::User(UserId(5))),
+        ("all of a user", &|| Selection::Users(vec![UserId(5)])),
         ("1,000,000 by filter, the set known", &found),
     ];
     let mut group = criterion.benchmark_group(format!("revoke, of {MANY}"));

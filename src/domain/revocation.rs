@@ -84,6 +84,11 @@ impl Channel {
                 | Self::AccessApi
         )
     }
+
+    /// Whether such an act does more than revoke, so that the log has it where nothing was there to be revoked, too.
+    pub const fn does_more(self) -> bool {
+        matches!(self, Self::UserDisable | Self::UserDelete | Self::DeviceRevoke)
+    }
 }
 
 named! {

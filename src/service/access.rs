@@ -172,7 +172,7 @@ impl Service {
         }
         let ended = if wanted.gateway_sessions { sessions::delete_of(tx.connection, user)? } else { 0 };
         let (selection, owner) = if wanted.gateway_sessions {
-            (Selection::User(user), Owner::User(user))
+            (Selection::Users(vec![user]), Owner::Users(&[user]))
         } else {
             (Selection::UserTokens(user), Owner::UserTokens(user))
         };

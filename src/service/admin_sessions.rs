@@ -215,7 +215,7 @@ impl Service {
         let reason = "the administrator signed out".to_owned();
         let options = RevokeOptions { reason_user: Some(reason), ..RevokeOptions::default() };
         let receipt = self.revoke(&context, Selection::Ids(vec![id]), options).await?;
-        self.check_confirmed(&[receipt])?;
+        self.check_confirmed(&receipt)?;
         Ok(true)
     }
 

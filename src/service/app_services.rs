@@ -293,7 +293,7 @@ impl Service {
         self.store.read(move |connection| find_user(connection, app, id)).await?;
         let selection = Selection::UserOfApplication(id, app);
         let receipt = self.revoke(context, selection, RevokeOptions::default()).await?;
-        Ok(self.check_confirmed(&[receipt])?)
+        Ok(self.check_confirmed(&receipt)?)
     }
 
     /// What is known of the caller himself, for his profile.

@@ -233,7 +233,8 @@ impl Service {
             reason("connector compromised, ticket 4711", "a connector was compromised"),
         )
         .await?;
-        self.revoke(&admin, Selection::User(UserId(15)), reason("left the company", "your access has ended")).await?;
+        self.revoke(&admin, Selection::Users(vec![UserId(15)]), reason("left the company", "your access has ended"))
+            .await?;
         let own = context("alice", 3, [Group::User], Channel::Unlink);
         let mine = (1..=AUTHORIZATIONS.cast_signed()).find(|id| id % 22 == 1 && id % 5 != 0).unwrap_or(1);
         let hide = RevokeOptions { hide: true, ..reason("", "I don't use it any more") };

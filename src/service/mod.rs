@@ -233,7 +233,7 @@ impl Service {
         E: From<StoreError> + From<Error> + Send + 'static,
     {
         let (value, settlement) = self.write_settled(work).await?;
-        match self.unconfirmed(settlement.unconfirmed) {
+        match self.unconfirmed(&settlement.unconfirmed) {
             None => Ok(value),
             Some(error) => Err(error.into()),
         }
@@ -269,15 +269,14 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Unconfirmed`]
-    pub(crate) fn check_confirmed(&self, receipts: &[Receipt]) -> Result<(), Error> {
-        let nodes = receipts.iter().flat_map(|receipt| receipt.unconfirmed.iter().cloned()).collect();
-        self.unconfirmed(nodes).map_or(Ok(()), Err)
+    pub(crate) fn check_confirmed(&self, receipt: &Receipt) -> Result<(), Error> {
+        self.unconfirmed(&receipt.unconfirmed).map_or(Ok(()), Err)
     }
 
-    fn unconfirmed(&self, nodes: Vec<Unconfirmed>) -> Option<Error> {
+    fn unconfirmed(&self, nodes: &[Unconfirmed]) -> Option<Error> {
         let last = nodes.iter().map(|node| node.until).max()?;
         let retry_after = (last - self.now()).to_std().unwrap_or_default();
-        Some(Error::Unconfirmed { nodes, retry_after })
+        Some(Error::Unconfirmed { nodes: nodes.to_vec(), retry_after })
     }
 
     /// Acts as they are applied here, whichever node committed them, for those who want to be told.

@@ -14,7 +14,7 @@ use crate::limits;
 use crate::store::authorizations::{self, Owner};
 use crate::store::changes::Change;
 use crate::store::revocations::{self, NewRevocation};
-use crate::store::{StoreError, Tx, tickets};
+use crate::store::{Connection, StoreError, Tx, tickets};
 
 const MODEL: &str = "orest.authorization";
 
@@ -69,8 +69,7 @@ impl Service {
         options: &RevokeOptions,
     ) -> Result<Receipt, Error> {
         // Authorizations that were made since the selection was resolved have higher ids.
-        let own = matches!(selection, Selection::User(id) | Selection::UserTokens(id) | Selection::UserOfApplication(id, _)
-            if Some(*id) == context.actor.user);
+        let own = is_own(selection, context.actor.user);
         if let (true, Some(owner)) = (own || context.actor.is_orest_admin(), owner_of(selection)) {
             let after = set.max().map_or(0, i64::from);
             set |= to_set(authorizations::list_ids(tx.connection, owner, after)?);
@@ -82,7 +81,7 @@ impl Service {
                 "the selection has changed since it was previewed; look at it again and confirm anew".to_owned(),
             ));
         }
-        if set.is_empty() {
+        if set.is_empty() && !context.channel.does_more() {
             tx.rely();
             let (sequence, _) = revocations::feed(tx.connection)?;
             return Ok(Receipt {
@@ -98,7 +97,7 @@ impl Service {
         if let Some(receipt) = self.said_before(tx, context, &set, &live)? {
             return Ok(receipt);
         }
-        let initiating_entity = self.initiating_entity(context, &set);
+        let initiating_entity = self.initiating_entity(context, selection, &set);
         let act = Act {
             at: self.now(),
             user: context.actor.user,
@@ -153,9 +152,8 @@ impl Service {
         set: &RoaringBitmap,
         live: &RoaringBitmap,
     ) -> Result<Option<Receipt>, StoreError> {
-        let Some(user) = context.actor.user.filter(|_| live.is_empty() && !context.actor.is_orest_admin()) else {
-            return Ok(None);
-        };
+        let repeats = live.is_empty() && !context.actor.is_orest_admin() && !context.channel.does_more();
+        let Some(user) = context.actor.user.filter(|_| repeats) else { return Ok(None) };
         let (aims, newest) = revocations::list_aims_of(tx.connection, user, self.now() - limits::UNDO_WINDOW)?;
         let Some(newest) = newest.filter(|_| set.is_subset(&aims)) else { return Ok(None) };
         tx.rely();
@@ -298,33 +296,30 @@ impl Service {
         actor: &crate::domain::user::Actor,
         selection: &Selection,
     ) -> Result<RoaringBitmap, Error> {
-        let own = |user: &UserId| Some(*user) == actor.user;
         let whole = match selection {
-            _ if actor.is_orest_admin() => true,
-            Selection::User(user) | Selection::UserTokens(user) | Selection::UserOfApplication(user, _)
-                if own(user) =>
-            {
-                true
-            }
+            _ if actor.is_orest_admin() || is_own(selection, actor.user) => true,
             // Not even whether there are any is his to know.
-            Selection::User(_)
+            Selection::Users(_)
             | Selection::UserTokens(_)
             | Selection::Application(_)
             | Selection::UserOfApplication(..) => {
                 return Err(Error::Forbidden("you may only revoke your own authorizations".to_owned()));
             }
-            Selection::Ids(_) | Selection::Found { .. } | Selection::Device(_) => false,
+            Selection::Ids(_) | Selection::Found { .. } | Selection::Devices(_) => false,
         };
         let set = match selection {
             Selection::Ids(ids) => return self.resolve_ids(actor, ids).await,
             Selection::Found { set, .. } => set.clone(),
-            Selection::User(_)
+            Selection::Users(_)
             | Selection::UserTokens(_)
             | Selection::Application(_)
             | Selection::UserOfApplication(..)
-            | Selection::Device(_) => {
-                let owner = owner_of(selection).expect("these have one");
-                to_set(self.store.read(move |connection| authorizations::list_ids(connection, owner, 0)).await?)
+            | Selection::Devices(_) => {
+                let selection = selection.clone();
+                let list = move |connection: &mut Connection| {
+                    authorizations::list_ids(connection, owner_of(&selection).expect("these have one"), 0)
+                };
+                to_set(self.store.read(list).await?)
             }
         };
         if !whole {
@@ -395,7 +390,7 @@ impl Service {
         Ok((set - &already, already))
     }
 
-    fn initiating_entity(&self, context: &Context, set: &RoaringBitmap) -> InitiatingEntity {
+    fn initiating_entity(&self, context: &Context, selection: &Selection, set: &RoaringBitmap) -> InitiatingEntity {
         use crate::domain::revocation::Channel::{CodeReuse, RefreshReuse};
         match (context.channel, context.actor.user) {
             (RefreshReuse | CodeReuse, _) => InitiatingEntity::Policy,
@@ -404,7 +399,8 @@ impl Service {
             (_, Some(user)) => {
                 let own =
                     |bit| self.live.look_up(AuthorizationId::from(bit)).is_some_and(|view| view.user == Some(user));
-                if set.iter().all(own) { InitiatingEntity::User } else { InitiatingEntity::Admin }
+                let own = if set.is_empty() { is_own(selection, Some(user)) } else { set.iter().all(own) };
+                if own { InitiatingEntity::User } else { InitiatingEntity::Admin }
             }
         }
     }
@@ -449,16 +445,23 @@ fn what_undo_restores(tx: &mut Tx<'_>, undone: &Revocation) -> Result<(RoaringBi
 /// What a person has answered in Odoo before his authorizations were taken back must not bring him a new one after it.
 fn stop_answers_in(tx: &mut Tx<'_>, selection: &Selection, set: &RoaringBitmap) -> Result<(), StoreError> {
     match selection {
-        Selection::User(id) | Selection::UserTokens(id) | Selection::UserOfApplication(id, _) => {
-            tickets::delete_of(tx.connection, *id)?;
+        Selection::Users(ids) => {
+            for id in ids {
+                tickets::delete_of(tx.connection, *id)?;
+            }
         }
+        Selection::UserTokens(id) | Selection::UserOfApplication(id, _) => tickets::delete_of(tx.connection, *id)?,
         Selection::Application(id) => tickets::delete_of_application(tx.connection, *id)?,
-        Selection::Device(id) => tickets::delete_of_devices(tx.connection, &[id.0])?,
+        Selection::Devices(ids) => {
+            for id in ids {
+                tickets::delete_of_devices(tx.connection, &[id.0])?;
+            }
+        }
         Selection::Ids(_) | Selection::Found { .. } => {}
     }
     // There is hardly ever one: they are on their way for a second.
     for user in tickets::list_users(tx.connection)? {
-        let own = to_set(authorizations::list_ids(tx.connection, Owner::User(user), 0)?);
+        let own = to_set(authorizations::list_ids(tx.connection, Owner::Users(&[user]), 0)?);
         if !own.is_disjoint(set) {
             tickets::delete_of(tx.connection, user)?;
         }
@@ -466,18 +469,27 @@ fn stop_answers_in(tx: &mut Tx<'_>, selection: &Selection, set: &RoaringBitmap) 
     Ok(())
 }
 
-const fn owner_of(selection: &Selection) -> Option<Owner> {
+/// Whether all that it names acts for this user.
+fn is_own(selection: &Selection, user: Option<UserId>) -> bool {
     match selection {
-        Selection::User(id) => Some(Owner::User(*id)),
+        Selection::Users(ids) => !ids.is_empty() && ids.iter().all(|id| Some(*id) == user),
+        Selection::UserTokens(id) | Selection::UserOfApplication(id, _) => Some(*id) == user,
+        Selection::Ids(_) | Selection::Found { .. } | Selection::Application(_) | Selection::Devices(_) => false,
+    }
+}
+
+fn owner_of(selection: &Selection) -> Option<Owner<'_>> {
+    match selection {
+        Selection::Users(ids) => Some(Owner::Users(ids)),
         Selection::UserTokens(id) => Some(Owner::UserTokens(*id)),
         Selection::Application(id) => Some(Owner::Application(*id)),
         Selection::UserOfApplication(user, application) => Some(Owner::UserOfApplication(*user, *application)),
-        Selection::Device(id) => Some(Owner::Device(*id)),
+        Selection::Devices(ids) => Some(Owner::Devices(ids)),
         Selection::Ids(_) | Selection::Found { .. } => None,
     }
 }
 
-pub(super) fn to_set(ids: Vec<i64>) -> RoaringBitmap {
+pub(crate) fn to_set(ids: Vec<i64>) -> RoaringBitmap {
     ids.into_iter().filter_map(|id| AuthorizationId(id).bit()).collect()
 }
 

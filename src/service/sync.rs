@@ -180,7 +180,7 @@ impl Service {
 
     /// Deletes a user, after what acts for him has been revoked; says how much that was.
     fn delete_user_in(&self, tx: &mut Tx<'_>, context: &Context, id: UserId) -> Result<u64, Error> {
-        let receipt = self.revoke_for_deletion_in(tx, context, id, None)?;
+        let receipt = self.revoke_for_deletion_in(tx, context, &[id], None)?;
         users::delete(tx.connection, id)?;
         Ok(receipt.revoked)
     }

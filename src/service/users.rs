@@ -3,13 +3,14 @@
 //! Archiving (`active` off) refuses at check time and is lifted by the opposite. Disabling also revokes all that acts for
 //! him, and so do deleting him and changing his password; the first two for good.
 
-use super::revoke::RevokeOptions;
+use super::revoke::{RevokeOptions, to_set};
 use super::{Context, Error, Service};
 use crate::domain::ids::UserId;
 use crate::domain::revocation::{Channel, Receipt};
 use crate::domain::selection::Selection;
+use crate::store::authorizations::{self, Owner};
 use crate::store::changes::Change;
-use crate::store::{StoreError, Tx, authorizations, sessions, users};
+use crate::store::{StoreError, Tx, sessions, users};
 
 impl Service {
     /// Whether users are kept here, and not by the Odoo that the service is paired with.
@@ -39,42 +40,41 @@ impl Service {
         sessions::delete_of(tx.connection, user)?;
         let options =
             RevokeOptions { reason_user: Some("the password was changed".to_owned()), ..RevokeOptions::default() };
-        let receipt = self.revoke_all_of_in(tx, context, user, &options)?;
+        let receipt = self.revoke_all_of_in(tx, context, &[user], &options)?;
         self.user_changed_in(tx, user)?;
         Ok(receipt)
     }
 
-    /// Revokes all that acts for a user, for good, in this transaction, because he is about to be deleted.
+    /// Revokes all that acts for these users, for good, in this transaction, because they are about to be deleted.
     pub(crate) fn revoke_for_deletion_in(
         &self,
         tx: &mut Tx<'_>,
         context: &Context,
-        user: UserId,
+        ids: &[UserId],
         reason_admin: Option<String>,
     ) -> Result<Receipt, Error> {
         let context = Context { channel: Channel::UserDelete, ..context.clone() };
         let reason_user = Some("the user was deleted".to_owned());
         let options = RevokeOptions { reason_admin, reason_user, ..RevokeOptions::default() };
-        let receipt = self.revoke_all_of_in(tx, &context, user, &options)?;
-        self.user_changed_in(tx, user)?;
+        let receipt = self.revoke_all_of_in(tx, &context, ids, &options)?;
+        for id in ids {
+            self.user_changed_in(tx, *id)?;
+        }
         // Those that acted for him act for nobody now.
         self.applications_changed_in(tx)?;
         Ok(receipt)
     }
 
-    /// Revokes all that acts for a user, in this transaction.
+    /// Revokes all that acts for these users, in one act, in this transaction.
     pub(crate) fn revoke_all_of_in(
         &self,
         tx: &mut Tx<'_>,
         context: &Context,
-        user: UserId,
+        ids: &[UserId],
         options: &RevokeOptions,
     ) -> Result<Receipt, Error> {
-        let selection = Selection::User(user);
-        let owner = authorizations::Owner::User(user);
-        let ids = authorizations::list_ids(tx.connection, owner, 0)?;
-        let set = ids.into_iter().filter_map(|id| crate::domain::ids::AuthorizationId(id).bit()).collect();
-        self.revoke_in(tx, context, &selection, set, options)
+        let set = to_set(authorizations::list_ids(tx.connection, Owner::Users(ids), 0)?);
+        self.revoke_in(tx, context, &Selection::Users(ids.to_vec()), set, options)
     }
 
     /// After the commit the next check reads the user anew.

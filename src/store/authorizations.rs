@@ -10,6 +10,7 @@ use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, RevocationId,
 use crate::domain::scope::Scope;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Generation;
+use crate::limits;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = authorization, check_for_backend(Backend))]
@@ -145,41 +146,49 @@ pub fn find_gateway_session(
     row.map(Authorization::try_from).transpose()
 }
 
-/// The ids of the rows that match.
-pub fn list_ids(connection: &mut Connection, of: Owner, after: i64) -> Result<Vec<i64>, StoreError> {
-    let query = authorization::table
-        .filter(authorization::id.gt(after))
-        .order(authorization::id)
-        .select(authorization::id)
-        .into_boxed();
-    let query = match of {
-        Owner::User(id) => query.filter(authorization::user_id.eq(id.0)),
+/// The ids of the rows that match, from `after` on.
+pub fn list_ids(connection: &mut Connection, of: Owner<'_>, after: i64) -> Result<Vec<i64>, StoreError> {
+    let rows = || authorization::table.filter(authorization::id.gt(after)).select(authorization::id);
+    let mut ids = Vec::new();
+    match of {
+        Owner::Users(users) => {
+            for some in users.chunks(limits::IDS_IN_A_STATEMENT) {
+                let some: Vec<i64> = some.iter().map(|id| id.0).collect();
+                ids.extend(rows().filter(authorization::user_id.eq_any(some)).load::<i64>(connection)?);
+            }
+        }
         Owner::UserTokens(id) => {
             let tokens = authorization::grant_type.ne(GrantType::Gateway.as_str());
-            query.filter(authorization::user_id.eq(id.0).and(tokens))
+            ids = rows().filter(authorization::user_id.eq(id.0).and(tokens)).load(connection)?;
         }
-        Owner::Application(id) => query.filter(authorization::application_id.eq(id.0)),
+        Owner::Application(id) => ids = rows().filter(authorization::application_id.eq(id.0)).load(connection)?,
         Owner::UserOfApplication(user, application) => {
-            query.filter(authorization::user_id.eq(user.0).and(authorization::application_id.eq(application.0)))
+            let both = authorization::user_id.eq(user.0).and(authorization::application_id.eq(application.0));
+            ids = rows().filter(both).load(connection)?;
         }
-        Owner::Device(id) => query.filter(authorization::device_id.eq(id.0)),
-    };
-    Ok(query.load(connection)?)
+        Owner::Devices(devices) => {
+            for some in devices.chunks(limits::IDS_IN_A_STATEMENT) {
+                let some: Vec<i64> = some.iter().map(|id| id.0).collect();
+                ids.extend(rows().filter(authorization::device_id.eq_any(some)).load::<i64>(connection)?);
+            }
+        }
+    }
+    Ok(ids)
 }
 
 /// Whose authorizations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// Those that act for a user.
-    User(UserId),
-    /// The same without gateway sessions.
+pub enum Owner<'a> {
+    /// Those that act for one of these users.
+    Users(&'a [UserId]),
+    /// Those that act for a user, without gateway sessions.
     UserTokens(UserId),
     /// Those of an application.
     Application(ApplicationId),
     /// Those of an application that act for this user.
     UserOfApplication(UserId, ApplicationId),
-    /// Those from a device.
-    Device(DeviceId),
+    /// Those from one of these devices.
+    Devices(&'a [DeviceId]),
 }
 
 /// Adds a row.

@@ -4,9 +4,11 @@ use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
-use super::schema::{res_users_apikeys as apikey, web_session as session};
+use super::schema::{orest_identity as identity, res_users_apikeys as apikey, web_session as session};
 use super::tickets;
+use crate::domain::identity::API_KEY;
 use crate::domain::ids::{DeviceId, UserId};
+use crate::domain::object_id::parse_object_id;
 use crate::domain::secret::SecretHash;
 use crate::domain::time::Timestamp;
 use crate::limits;
@@ -171,9 +173,13 @@ pub fn delete_api_keys(connection: &mut Connection, ids: &[i64]) -> Result<usize
     Ok(diesel::delete(apikey::table.filter(apikey::id.eq_any(ids))).execute(connection)?)
 }
 
-/// Deletes all keys of a user.
-pub fn delete_api_keys_of(connection: &mut Connection, user: UserId) -> Result<usize, StoreError> {
-    Ok(diesel::delete(apikey::table.filter(apikey::user_id.eq(user.0))).execute(connection)?)
+/// Deletes the keys of a user but those that he signs in with, as a program: they are to him what a password is to others.
+pub fn delete_other_api_keys_of(connection: &mut Connection, user: UserId) -> Result<usize, StoreError> {
+    let own = identity::user_id.eq(user.0).and(identity::provider.eq(API_KEY));
+    let subjects: Vec<String> = identity::table.filter(own).select(identity::subject).load(connection)?;
+    let kept: Vec<i64> = subjects.iter().filter_map(|subject| parse_object_id(subject)).collect();
+    let others = apikey::user_id.eq(user.0).and(apikey::id.ne_all(kept));
+    Ok(diesel::delete(apikey::table.filter(others)).execute(connection)?)
 }
 
 /// Whose these keys are.

@@ -305,7 +305,7 @@ impl Run {
             }
             Chosen::User(user) => {
                 let names = self.model.of(|authorization| authorization.user == user);
-                (Selection::User(self.test.uid(USERS[user])), names, false)
+                (Selection::Users(vec![self.test.uid(USERS[user])]), names, false)
             }
             Chosen::Application(application) => {
                 let names = self.model.of(|authorization| authorization.application == application);
@@ -314,7 +314,7 @@ impl Run {
         };
         let allowed = match (actor, &selection) {
             (Actor::Administrator, _) => true,
-            (Actor::User(user), Selection::User(of)) => *of == self.test.uid(USERS[user]),
+            (Actor::User(user), Selection::Users(of)) => *of == [self.test.uid(USERS[user])],
             (Actor::User(_), Selection::Application(_)) => false,
             (Actor::User(user), _) => names.is_subset(&self.model.of(|authorization| authorization.user == user)),
         };

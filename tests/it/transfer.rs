@@ -220,7 +220,7 @@ async fn everything_arrives() {
     there.service.refresh(&there.applications[1], refresh.reveal(), None, None).await.unwrap();
     let added = there.service.add_user("new", "New", &[], None).await.unwrap();
     assert_eq!(added, UserId(10));
-    let bob = Selection::User(there.uid("bob"));
+    let bob = Selection::Users(vec![there.uid("bob")]);
     let receipt = there.service.revoke(&there.context("admin"), bob, RevokeOptions::default()).await.unwrap();
     assert!(receipt.revoked > 0);
     assert!(there.service.verify(tokens.access.reveal()).await.unwrap().is_err());
@@ -399,7 +399,7 @@ async fn everything_arrives_on_postgresql_and_comes_back() {
     assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login == "bob")));
     there.service.refresh(&there.applications[1], tokens.refresh.unwrap().reveal(), None, None).await.unwrap();
     assert_eq!(there.service.add_user("new", "New", &[], None).await.unwrap(), UserId(10), "9 was somebody's");
-    let bob = Selection::User(there.uid("bob"));
+    let bob = Selection::Users(vec![there.uid("bob")]);
     let receipt = there.service.revoke(&there.context("admin"), bob, RevokeOptions::default()).await.unwrap();
     assert!(receipt.revoked > 0);
     assert!(there.service.verify(tokens.access.reveal()).await.unwrap().is_err());

@@ -40,7 +40,7 @@ class OrestDevice(models.Model):
     def action_revoke(self, reason=None, reason_user=None):
         """Revokes these devices and what was let in from each.
 
-        :return: a receipt: `revocation_ids`, `requested`, `revoked`, `already_revoked`
+        :return: a receipt: `revocation_id`, `requested`, `revoked`, `already_revoked`
         """
         records = self.exists()
         compat.check_access(records or self.browse(), "read")

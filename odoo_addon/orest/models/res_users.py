@@ -284,7 +284,7 @@ class ResUsers(models.Model):
     def _orest_act(self, method, reason=None, reason_user=None):
         """Calls a method of the service's users.
 
-        :return: a receipt: `revocation_ids`, `requested`, `revoked`, `already_revoked`
+        :return: a receipt: `revocation_id`, `requested`, `revoked`, `already_revoked`
         """
         receipt = self.env["orest.service"]._call(
             "res.users", method, act=True, ids=self.ids, reason=reason or None, reason_user=reason_user or None
@@ -295,7 +295,7 @@ class ResUsers(models.Model):
     def action_revoke_all_sessions(self, reason=None, reason_user=None):
         """Ends the users' sessions at the service and revokes all that acts for them. They may sign in anew.
 
-        :return: a receipt: `revocation_ids`, `requested`, `revoked`, `already_revoked`
+        :return: a receipt: `revocation_id`, `requested`, `revoked`, `already_revoked`
         """
         self._orest_check_may_end()
         return self._orest_act("action_revoke_all_sessions", reason, reason_user)

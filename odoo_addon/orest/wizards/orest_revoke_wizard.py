@@ -264,8 +264,7 @@ class OrestRevokeWizard(models.TransientModel):
                 "disable": records.action_orest_disable,
                 "delete": records.action_orest_delete,
             }[self.act](**why)
-        acts = receipt.get("revocation_ids") or [receipt.get("revocation_id")]
-        revocation = acts[0] if len(acts) == 1 else False
+        revocation = receipt.get("revocation_id")
         self.write(
             {
                 "state": "done",

@@ -171,19 +171,6 @@ fn receipt_json(receipt: &Receipt) -> Value {
     })
 }
 
-fn receipts_json(receipts: &[Receipt]) -> Value {
-    let sum = |count: fn(&Receipt) -> u64| receipts.iter().map(count).sum::<u64>();
-    let acts: Vec<i64> = receipts.iter().filter_map(|receipt| receipt.revocation).map(|id| id.0).collect();
-    json!({
-        "revocation_ids": acts,
-        "requested": sum(|receipt| receipt.requested),
-        "revoked": sum(|receipt| receipt.revoked),
-        "already_revoked": sum(|receipt| receipt.already_revoked),
-        // They were committed together.
-        "unconfirmed": unconfirmed_json(receipts.first().map_or(&[], |receipt| &receipt.unconfirmed)),
-    })
-}
-
 /// The nodes that may still accept what was revoked, and by when each must have stopped.
 fn unconfirmed_json(nodes: &[Unconfirmed]) -> Value {
     nodes.iter().map(|own| json!({"node": own.node, "until": own.until.format(DATETIME).to_string()})).collect()
@@ -270,7 +257,7 @@ async fn user_selection(env: &Env<'_>, given: &Value) -> Result<Selection, OdooE
         return Err(OdooError::access("You may only revoke your own authorizations."));
     }
     match env.orm.service.user(id).await.map_err(|error| env.refused(error))? {
-        Some(_) => Ok(Selection::User(id)),
+        Some(_) => Ok(Selection::Users(vec![id])),
         None => Err(OdooError::missing("res.users", id.0, env.caller.uid)),
     }
 }
@@ -342,16 +329,16 @@ fn revoke_codes<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments) -
 fn revoke_devices<'a>(env: &'a Env<'a>, _: &'static Model, mut arguments: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let (ids, options) = (ids(&arguments.ids)?, options(&mut arguments));
-        let receipts = env.records().revoke_devices(ids, options).await.map_err(|error| env.raise(error))?;
-        Ok(receipts_json(&receipts))
+        let receipt = env.records().revoke_devices(ids, options).await.map_err(|error| env.raise(error))?;
+        Ok(receipt_json(&receipt))
     })
 }
 
 fn disable<'a>(env: &'a Env<'a>, _: &'static Model, mut arguments: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let (ids, options) = (ids(&arguments.ids)?, options(&mut arguments));
-        let receipts = env.records().disable_users(ids, options).await.map_err(|error| env.raise(error))?;
-        Ok(receipts_json(&receipts))
+        let receipt = env.records().disable_users(ids, options).await.map_err(|error| env.raise(error))?;
+        Ok(receipt_json(&receipt))
     })
 }
 
@@ -365,8 +352,8 @@ fn enable<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments) -> Answ
 fn revoke_sessions<'a>(env: &'a Env<'a>, _: &'static Model, mut arguments: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let (ids, options) = (ids(&arguments.ids)?, options(&mut arguments));
-        let receipts = env.records().revoke_sessions(ids, options).await.map_err(|error| env.raise(error))?;
-        Ok(receipts_json(&receipts))
+        let receipt = env.records().revoke_sessions(ids, options).await.map_err(|error| env.raise(error))?;
+        Ok(receipt_json(&receipt))
     })
 }
 

@@ -49,24 +49,43 @@ pub const BUILT_IN: &[BuiltIn] = &[
     BuiltIn { code: "records.action_revoke()", method: "action_revoke", model: &device::DEVICE },
 ];
 
-/// The actions that are there from the start, unbound: external id, name, method, who may run it.
-const SHIPPED: &[(&str, &str, &str, &[Group])] = &[
-    ("orest.action_revoke_tokens", "Revoke Tokens", "action_revoke_tokens", &[Group::User]),
-    (
+/// A server action that is there from the start.
+struct Shipped {
+    xml_id: &'static str,
+    name: &'static str,
+    method: &'static str,
+    /// Who may run it.
+    groups: &'static [Group],
+    /// Whether it stands in the Action menu, and not only after Create Contextual Action.
+    bound: bool,
+}
+
+const fn shipped(xml_id: &'static str, name: &'static str, method: &'static str, groups: &'static [Group]) -> Shipped {
+    Shipped { xml_id, name, method, groups, bound: false }
+}
+
+const fn bound(shipped: Shipped) -> Shipped {
+    Shipped { bound: true, ..shipped }
+}
+
+/// As in the Odoo module: those on authorizations and codes are for an administrator to bind, those on users are bound.
+const SHIPPED: &[Shipped] = &[
+    shipped("orest.action_revoke_tokens", "Revoke Tokens", "action_revoke_tokens", &[Group::User]),
+    shipped(
         "orest.action_revoke_authorization_codes",
         "Revoke Authorization Codes",
         "action_revoke_authorization_codes",
         &[Group::OrestAdmin],
     ),
-    ("orest.action_disable_users", "Disable", "action_disable", &[Group::ErpManager]),
-    ("orest.action_enable_users", "Enable", "action_enable", &[Group::ErpManager]),
-    (
+    bound(shipped("orest.action_disable_users", "Disable", "action_disable", &[Group::ErpManager])),
+    bound(shipped("orest.action_enable_users", "Enable", "action_enable", &[Group::ErpManager])),
+    bound(shipped(
         "orest.action_revoke_all_sessions",
         "Revoke All Sessions",
         "action_revoke_all_sessions",
         &[Group::ErpManager, Group::OrestAdmin],
-    ),
-    ("orest.action_delete_users", "Delete", "unlink", &[Group::ErpManager]),
+    )),
+    bound(shipped("orest.action_delete_users", "Delete", "unlink", &[Group::ErpManager])),
 ];
 
 impl BuiltIn {
@@ -81,17 +100,19 @@ impl Service {
     pub async fn ensure_shipped_actions(&self) -> Result<(), Error> {
         let now = self.now();
         self.write(move |tx| {
-            for (xml_id, name, method, groups) in SHIPPED {
+            for Shipped { xml_id, name, method, groups, bound } in SHIPPED {
                 if records::find_by_text(tx.connection, "ir_act_server", "xml_id", xml_id)?.is_some() {
                     continue;
                 }
                 let built_in =
                     BUILT_IN.iter().find(|built_in| built_in.method == *method).expect("what is shipped is built in");
                 let text = |text: &str| SqlValue::Text(text.to_owned());
+                let model = SqlValue::Integer(built_in.model.id);
                 let columns = [
                     ("name", text(name)),
                     ("xml_id", text(xml_id)),
-                    ("model_id", SqlValue::Integer(built_in.model.id)),
+                    ("binding_model_id", if *bound { model.clone() } else { SqlValue::Null }),
+                    ("model_id", model),
                     ("code", text(built_in.code)),
                     ("create_date", SqlValue::Timestamp(now)),
                     ("write_date", SqlValue::Timestamp(now)),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::change::Change;
 use super::users::managers_only;
 use super::{RecordError, Records};
-use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, UserId};
+use crate::domain::ids::{ApplicationId, DeviceId, UserId};
 use crate::domain::revocation::{Channel, Receipt};
 use crate::domain::secret::Secret;
 use crate::domain::selection::Selection;
@@ -15,7 +15,7 @@ use crate::orm::field::Model;
 use crate::orm::models::{application, authorization, device, users as users_model};
 use crate::orm::rights::{Operation, check_model};
 use crate::service::built_in;
-use crate::service::revoke::RevokeOptions;
+use crate::service::revoke::{RevokeOptions, to_set};
 use crate::service::{Context, Error};
 use crate::store::authorizations::{self, Owner};
 use crate::store::changes::Change as Announced;
@@ -28,18 +28,16 @@ const CODE: &Model = &authorization::AUTHORIZATION_CODE;
 const APPLICATION: &Model = &application::APPLICATION;
 
 impl Records {
-    /// Disables users: they can't sign in, their sessions end, and all that acts for them is revoked for good, their API
-    /// keys too.
-    pub async fn disable_users(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
+    /// Disables users, in one act: they can't sign in, their sessions end, and all that acts for them is revoked for good,
+    /// their API keys too. What they sign in with stays: a password, or the key of who is a program.
+    pub async fn disable_users(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Receipt, RecordError> {
         check_reasons(&options)?;
         self.act(move |change| {
             change.check_user_managing(&ids)?;
             change.check_users_are_ours_or_odoo_calls()?;
             change.check_not_self(&ids)?;
-            let records = change.records;
-            let context = Context { channel: Channel::UserDisable, ..records.context.clone() };
-            let mut receipts = Vec::with_capacity(ids.len());
-            for id in ids.iter().copied().map(UserId) {
+            let users: Vec<UserId> = ids.iter().copied().map(UserId).collect();
+            for id in users.iter().copied() {
                 let user = users::find(change.tx.connection, id)?;
                 if let Some(user) = user.filter(|user| user.pending) {
                     return Err(OdooError::user(format!(
@@ -50,16 +48,18 @@ impl Records {
                 }
                 users::set_active(change.tx.connection, id, false, change.now)?;
                 sessions::delete_of(change.tx.connection, id)?;
-                sessions::delete_api_keys_of(change.tx.connection, id)?;
-                receipts.push(records.service.revoke_all_of_in(change.tx, &context, id, &options)?);
+                sessions::delete_other_api_keys_of(change.tx.connection, id)?;
             }
+            let records = change.records;
+            let context = Context { channel: Channel::UserDisable, ..records.context.clone() };
+            let receipt = records.service.revoke_all_of_in(change.tx, &context, &users, &options)?;
             change.after_user(&ids, &crate::orm::convert::Values::default())?;
-            Ok(receipts)
+            Ok(receipt)
         })
         .await
     }
 
-    /// Deletes users: all that acts for them is revoked for good, and why is kept in the log.
+    /// Deletes users: all that acts for them is revoked for good, in one act, and why is kept in the log.
     pub async fn delete_users(&self, ids: Vec<i64>, reason: Option<String>) -> Result<(), RecordError> {
         check_reasons(&RevokeOptions { reason_admin: reason.clone(), ..RevokeOptions::default() })?;
         self.change(move |change| {
@@ -85,26 +85,25 @@ impl Records {
         .await
     }
 
-    /// Ends users' sessions and revokes all that acts for them: their own, or anybody's by who manages users or the
-    /// oREST records. They may sign in anew.
-    pub async fn revoke_sessions(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
+    /// Ends users' sessions and revokes all that acts for them, in one act: their own, or anybody's by who manages users or
+    /// the oREST records. They may sign in anew.
+    pub async fn revoke_sessions(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Receipt, RecordError> {
         check_reasons(&options)?;
         self.act(move |change| {
             check_model(change.actor(), USERS, Operation::Read)?;
             change.check_records(USERS, &ids, Operation::Read)?;
-            let records = change.records;
-            let mut receipts = Vec::with_capacity(ids.len());
-            for id in ids.iter().copied().map(UserId) {
+            let users: Vec<UserId> = ids.iter().copied().map(UserId).collect();
+            for id in users.iter().copied() {
                 sessions::delete_of(change.tx.connection, id)?;
-                receipts.push(records.service.revoke_all_of_in(change.tx, &records.context, id, &options)?);
             }
-            Ok(receipts)
+            let records = change.records;
+            Ok(records.service.revoke_all_of_in(change.tx, &records.context, &users, &options)?)
         })
         .await
     }
 
-    /// Revokes devices and what was let in from each, and ends the sessions that were opened there.
-    pub async fn revoke_devices(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Vec<Receipt>, RecordError> {
+    /// Revokes devices and what was let in from each, in one act, and ends the sessions that were opened there.
+    pub async fn revoke_devices(&self, ids: Vec<i64>, options: RevokeOptions) -> Result<Receipt, RecordError> {
         check_reasons(&options)?;
         self.act(move |change| {
             check_model(change.actor(), DEVICE, Operation::Write)?;
@@ -113,15 +112,13 @@ impl Records {
             sessions::delete_of_devices(change.tx.connection, &ids)?;
             let records = change.records;
             let context = Context { channel: Channel::DeviceRevoke, ..records.context.clone() };
-            let mut receipts = Vec::with_capacity(ids.len());
-            for id in ids.iter().copied().map(DeviceId) {
-                let found = authorizations::list_ids(change.tx.connection, Owner::Device(id), 0)?;
-                let set = found.into_iter().filter_map(|id| AuthorizationId(id).bit()).collect();
-                let service = &records.service;
-                receipts.push(service.revoke_in(change.tx, &context, &Selection::Device(id), set, &options)?);
+            let devices: Vec<DeviceId> = ids.iter().copied().map(DeviceId).collect();
+            let set = to_set(authorizations::list_ids(change.tx.connection, Owner::Devices(&devices), 0)?);
+            for id in devices.iter().copied() {
                 change.tx.announce(Announced::Device(id))?;
             }
-            Ok(receipts)
+            let selection = Selection::Devices(devices);
+            Ok(records.service.revoke_in(change.tx, &context, &selection, set, &options)?)
         })
         .await
     }

@@ -78,8 +78,8 @@ impl Records {
     /// Disables one of the application's users: [`Self::disable_users`].
     pub async fn disable_app_user(&self, app: ApplicationId, id: UserId) -> Result<(), AppError> {
         self.check_app_user(app, id).await?;
-        let receipts = self.disable_users(vec![id.0], RevokeOptions::default()).await?;
-        Ok(self.service.check_confirmed(&receipts)?)
+        let receipt = self.disable_users(vec![id.0], RevokeOptions::default()).await?;
+        Ok(self.service.check_confirmed(&receipt)?)
     }
 
     /// Enables one of the application's users: [`Self::enable_users`].

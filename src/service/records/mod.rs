@@ -159,15 +159,15 @@ impl Records {
         self.service.write(move |tx: &mut Tx<'_>| work(&mut Change::new(&records, tx))).await
     }
 
-    /// As [`Self::change`], for acts that give receipts.
+    /// As [`Self::change`], for acts that give a receipt.
     async fn act(
         &self,
-        work: impl FnOnce(&mut Change<'_, '_>) -> Result<Vec<Receipt>, RecordError> + Send + 'static,
-    ) -> Result<Vec<Receipt>, RecordError> {
+        work: impl FnOnce(&mut Change<'_, '_>) -> Result<Receipt, RecordError> + Send + 'static,
+    ) -> Result<Receipt, RecordError> {
         let records = self.clone();
         let work = move |tx: &mut Tx<'_>| work(&mut Change::new(&records, tx));
-        let (receipts, settlement) = self.service.write_settled(work).await?;
-        Ok(receipts.into_iter().map(|receipt| receipt.settled(&settlement)).collect())
+        let (receipt, settlement) = self.service.write_settled(work).await?;
+        Ok(receipt.settled(&settlement))
     }
 
     /// Passwords are hashed before the transaction: it takes long, and everybody else's writes would wait.

@@ -1,7 +1,10 @@
 //! Users: who may change whom, and what a change does to what acts for them.
 
+use serde_json::Value;
+
 use super::RecordError;
 use super::change::Change;
+use crate::domain::identity::API_KEY;
 use crate::domain::ids::UserId;
 use crate::domain::revocation::Channel;
 use crate::domain::user::Group;
@@ -10,6 +13,7 @@ use crate::orm::error::OdooError;
 use crate::orm::field::{Kind, Model};
 use crate::orm::search_domain::SearchDomain;
 use crate::service::Context;
+use crate::store::read::{self, ReadField};
 use crate::store::records::{self, SqlValue};
 use crate::store::{sessions, users};
 
@@ -199,12 +203,10 @@ impl Change<'_, '_> {
         if ids.iter().any(|id| self.is_self(*id)) {
             return Err(OdooError::user("You cannot delete the user you're currently logged in as.").into());
         }
+        ids.iter().try_for_each(|id| self.check_rank(*id))?;
+        let users: Vec<UserId> = ids.iter().copied().map(UserId).collect();
         let records = self.records;
-        for id in ids {
-            self.check_rank(*id)?;
-            let reason = self.reason.clone();
-            records.service.revoke_for_deletion_in(self.tx, &records.context, UserId(*id), reason)?;
-        }
+        records.service.revoke_for_deletion_in(self.tx, &records.context, &users, self.reason.clone())?;
         Ok(())
     }
 
@@ -230,11 +232,19 @@ impl Change<'_, '_> {
 
     /// Who an identity signs in must be somebody whom the caller may change.
     pub(super) fn before_identity(&mut self, ids: &[i64], values: &Values) -> Result<(), RecordError> {
-        let field = self.model("orest.identity")?.field("user_id").expect("an identity is somebody's");
-        let read = [crate::store::read::ReadField { field, related: None }];
         let model = self.model("orest.identity")?;
-        let rows = crate::store::read::read(self.tx.connection, model, ids, &read, self.now)?;
-        let of_rows = rows.iter().filter_map(|row| row.get("user_id").and_then(serde_json::Value::as_i64));
+        let field = |name: &str| model.field(name).expect("a field of identities");
+        let read = ["user_id", "provider"].map(|name| ReadField { field: field(name), related: None });
+        let rows = read::read(self.tx.connection, model, ids, &read, self.now)?;
+        // Which of his keys somebody signs in with decides which of them are left to him when he is disabled.
+        let of_key = |provider: Option<&str>| provider == Some(API_KEY);
+        let has_key = rows.iter().any(|row| of_key(row.get("provider").and_then(Value::as_str)));
+        if of_key(values.text("provider").flatten()) || has_key && values.fields().next().is_some() {
+            return Err(
+                OdooError::user("Who signs in with an API key is noted when the key is made, and stays so.").into()
+            );
+        }
+        let of_rows = rows.iter().filter_map(|row| row.get("user_id").and_then(Value::as_i64));
         for id in of_rows.chain(values.integer("user_id").flatten()) {
             self.check_rank(id)?;
         }

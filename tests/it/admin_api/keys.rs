@@ -64,17 +64,32 @@ async fn names() {
     assert_eq!(admin.ids(&keys).await, json!([one.1["_id"], two.1["_id"]]));
 }
 
-/// Disabling a user ends his keys for good, here as anywhere.
+/// Who signs in with a key can't while he is disabled, and can again when he is enabled. The keys that others have for their
+/// programs end for good, and nobody makes one of them what he signs in with.
 #[tokio::test]
-async fn a_disabled_user_s_key_is_gone() {
+async fn a_disabled_user_keeps_what_he_signs_in_with() {
     let admin = Admin::new().await;
+    let service = &admin.test().service;
+    let good = async |key: &str| service.user_by_api_key(key, "rpc").await.unwrap().is_some();
     let keys = format!("{}/api_keys", app(1));
     let made = admin.post(&keys, json!({"name": "k"})).await.1;
     let user = admin.ids(&format!("{}/users?provider_types=api-key", app(1))).await[0].as_str().unwrap().to_owned();
     let user = format!("{}/users/{user}", app(1));
-    assert_eq!(admin.put(&format!("{user}/disable")).await.0, 204);
-    assert_eq!(admin.put(&format!("{user}/enable")).await.0, 204);
-    assert_eq!(admin.get(&keys).await, (200, json!([])));
     let key = made["key"].as_str().unwrap();
-    assert!(admin.test().service.user_by_api_key(key, "rpc").await.unwrap().is_none());
+    for (deed, expect) in [("disable", false), ("enable", true)] {
+        assert_eq!(admin.put(&format!("{user}/{deed}")).await.0, 204);
+        assert_eq!(good(key).await, expect, "{deed}");
+        assert_eq!(admin.ids(&keys).await, json!([made["_id"]]), "{deed}");
+    }
+    let erna = admin.test().uid("erna").0;
+    let own = json!([{"user_id": erna, "provider": "api-key", "subject": object_id(1)}]);
+    let refused = admin.test().call("erna", "orest.identity", "create", own, json!({})).await.unwrap_err();
+    assert!(refused.to_string().contains("noted when the key is made"), "{refused}");
+    let of_user = json!([[["provider", "=", "api-key"]]]);
+    let noted = admin.test().call("admin", "orest.identity", "search", of_user, json!({})).await.unwrap();
+    for values in [json!({"subject": object_id(9)}), json!({"provider": "local-userpass"}), json!({"user_id": erna})] {
+        let write = json!([noted, values]);
+        let refused = admin.test().call("admin", "orest.identity", "write", write, json!({})).await.unwrap_err();
+        assert!(refused.to_string().contains("stays so"), "{values}: {refused}");
+    }
 }

@@ -310,7 +310,7 @@ async fn a_key_must_still_be_there() {
     let signed_in = service.user_by_own_api_key("admin", key.reveal()).await.unwrap().unwrap();
     let admin = server.test.uid("admin");
     let removed: Result<usize, StoreError> =
-        server.test.store.write(move |tx| sessions::delete_api_keys_of(tx.connection, admin)).await;
+        server.test.store.write(move |tx| sessions::delete_other_api_keys_of(tx.connection, admin)).await;
     assert_eq!(removed.unwrap(), 1);
     let description = orest::service::sign_in::DeviceDescription {
         name: "x".to_owned(),

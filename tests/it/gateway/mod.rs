@@ -226,7 +226,7 @@ async fn who_was_revoked_signs_in_anew() {
     assert_eq!(browser.get(START).await.location(), "/app?x=1");
     // All that acts for him, and with it each device's.
     test.service
-        .revoke(&test.context("alice"), Selection::User(test.uid("alice")), RevokeOptions::default())
+        .revoke(&test.context("alice"), Selection::Users(vec![test.uid("alice")]), RevokeOptions::default())
         .await
         .unwrap();
     for browser in [&mut browser, &mut other] {

@@ -154,7 +154,7 @@ async fn a_code_is_good_once_and_for_ten_minutes() {
     assert_eq!(exchange(&app, MAIL, &code).await.json()["error"], "invalid_grant");
     // A revocation takes unused codes along.
     let code = browser.decide(&authorize_path(MAIL, &[]), "alice", "allow").await.query()["code"].clone();
-    let own = Selection::User(test.uid("alice"));
+    let own = Selection::Users(vec![test.uid("alice")]);
     test.service.revoke(&test.context("admin"), own, RevokeOptions::default()).await.unwrap();
     assert_eq!(exchange(&app, MAIL, &code).await.json()["error"], "invalid_grant");
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use orest::domain::user::Group;
+use orest::store::Connection;
+use orest::store::authorizations::Owner;
 use orest::store::records::SqlValue;
 use orest::store::users::NewUser;
 
@@ -208,8 +210,9 @@ async fn nobody_elses_page_sends_our_forms() {
     }
     alice.headers.clear();
     let authorizations = orest::store::authorizations::list_ids;
-    let owner = orest::store::authorizations::Owner::User(test.uid("alice"));
-    let made: Result<_, StoreError> = test.store.read(move |connection| authorizations(connection, owner, 0)).await;
+    let owner = test.uid("alice");
+    let list = move |connection: &mut Connection| authorizations(connection, Owner::Users(&[owner]), 0);
+    let made: Result<_, StoreError> = test.store.read(list).await;
     assert!(made.unwrap().is_empty());
     // Without a session there is nothing to be had either.
     let mut stranger = Browser::new(&app);

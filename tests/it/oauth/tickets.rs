@@ -13,7 +13,7 @@ use orest::service::access::AccessRevocation;
 use orest::service::revoke::RevokeOptions;
 use orest::store::authorizations::{self, Owner};
 use orest::store::pairing::OdooUser;
-use orest::store::{devices, tickets};
+use orest::store::{Connection, devices, tickets};
 use orest::transport::http::{AppState, Settings, router};
 use serde_json::json;
 
@@ -97,9 +97,9 @@ fn refusal(answer: &Answer) -> (u16, String, String) {
 const AGAIN: (u16, &str) = (403, "Please start again");
 
 async fn count_authorizations(test: &TestService, login: &str) -> usize {
-    let owner = Owner::User(test.uid(login));
-    let ids: Result<_, StoreError> =
-        test.store.read(move |connection| authorizations::list_ids(connection, owner, 0)).await;
+    let owner = test.uid(login);
+    let list = move |connection: &mut Connection| authorizations::list_ids(connection, Owner::Users(&[owner]), 0);
+    let ids: Result<_, StoreError> = test.store.read(list).await;
     ids.unwrap().len()
 }
 
@@ -326,7 +326,11 @@ async fn an_answer_in_flight_is_stopped() {
             },
             AGAIN,
         ),
-        ("all of Alice's", |test| Box::pin(async move { revoke(&test, Selection::User(UserId(3))).await }), AGAIN),
+        (
+            "all of Alice's",
+            |test| Box::pin(async move { revoke(&test, Selection::Users(vec![UserId(3)])).await }),
+            AGAIN,
+        ),
         (
             "all of the application's, which has none yet",
             |test| Box::pin(async move { revoke(&test, Selection::Application(test.applications[0].id)).await }),

@@ -406,7 +406,7 @@ async fn the_fixture_says_what_it_is() {
     let verdict = test.service.verify(live.access.reveal()).await.expect("answers");
     assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login == "bob")));
     let again = test.restart().await;
-    let bob = Selection::User(again.uid("bob"));
+    let bob = Selection::Users(vec![again.uid("bob")]);
     let receipt = again.service.revoke(&again.context("admin"), bob, RevokeOptions::default()).await.expect("revoked");
     assert_eq!((receipt.requested, receipt.revoked, receipt.already_revoked), (4, 3, 1));
     let verdict = again.service.verify(live.access.reveal()).await.expect("answers");
