@@ -71,11 +71,11 @@ impl Service {
         Ok(row.filter(|(_, owner)| *owner == user.id).map(|(id, _)| SignedIn::by_api_key(user, id)))
     }
 
-    /// Whether this key is his who may not sign in: whoever has it may know why it is refused.
+    /// Whether this key is his who is disabled: whoever has it may know why it is refused.
     pub async fn is_key_of_disabled_user(&self, login: &str, key: &str) -> Result<bool, Error> {
         let Some((_, owner)) = self.api_key_row(key).await? else { return Ok(false) };
         let owner = self.user(owner).await?;
-        Ok(owner.is_some_and(|user| user.login == login && !user.may_act()))
+        Ok(owner.is_some_and(|user| user.login == login && !user.active))
     }
 
     /// Begins a session of a member of "REST API Admin".

@@ -180,6 +180,18 @@ pub(super) fn find_pending(connection: &mut Connection, app: ApplicationId, emai
     }
 }
 
+/// That this is one of the application's pending users still, and has this e-mail address.
+pub(super) fn check_pending(
+    connection: &mut Connection,
+    app: ApplicationId,
+    id: UserId,
+    email: &str,
+) -> Result<(), AppError> {
+    let row = find_user(connection, app, id)?;
+    let has_it = row.login == email || row.email.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(email));
+    if row.state == "pending" && has_it { Ok(()) } else { Err(AppError::User) }
+}
+
 /// With how each signs in.
 fn complete(
     connection: &mut Connection,

@@ -154,13 +154,16 @@ impl Service {
 
     /// Revokes the gateway session that a token names, because who holds it signs out. A token that is not good is no error:
     /// what the caller wanted is true.
+    ///
+    /// # Errors
+    /// As [`Self::revoke`]; and [`Error::Unconfirmed`].
     pub async fn close_gateway_session(&self, token: &str, address: Option<IpAddr>) -> Result<(), Error> {
         let Ok(session) = self.verify_gateway_session(token).await? else { return Ok(()) };
         let Some(user) = session.user else { return Ok(()) };
         let context = Context::new(Self::actor(&user), Channel::SignOut, address);
         let selection = Selection::Ids(vec![session.claims.authorization.0]);
-        self.revoke(&context, selection, RevokeOptions::default()).await?;
-        Ok(())
+        let receipt = self.revoke(&context, selection, RevokeOptions::default()).await?;
+        self.check_confirmed(&receipt)
     }
 
     /// Revokes the gateway session that a web session which ends has brought.

@@ -53,6 +53,15 @@ enum Proof {
     ApiKey(i64),
 }
 
+/// Why somebody is not signed in who has shown a login and a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSignedIn {
+    /// Nobody has this login, or the password is wrong, or he is not confirmed yet.
+    Unknown,
+    /// Both are right, and he is disabled.
+    Disabled,
+}
+
 impl fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedIn").field("user", &self.user.id).finish_non_exhaustive()
@@ -114,6 +123,20 @@ impl Service {
         password: &str,
         address: Option<IpAddr>,
     ) -> Result<Option<SignedIn>, Error> {
+        Ok(self.try_password_of(login, password, address).await?.ok())
+    }
+
+    /// The same, for a door that tells a disabled user who has shown the right password why he is refused. It counts as
+    /// a wrong one all the same.
+    ///
+    /// # Errors
+    /// As [`Self::user_by_password`].
+    pub async fn try_password_of(
+        &self,
+        login: &str,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Result<SignedIn, NotSignedIn>, Error> {
         let (wanted, keys) = (login.to_owned(), self.keys());
         let found = self.store.read(move |connection| {
             let found = users::find_by_login(connection, &wanted)?;
@@ -125,25 +148,29 @@ impl Service {
             Ok::<_, Error>((found, source, counts))
         });
         let (found, source, counts) = found.await?;
-        // Who may not sign in has no password that is right.
-        let found = found.filter(|(user, _)| user.may_act());
         let (user, stored) = found.map_or((None, None), |(user, stored)| (Some(user), stored));
-        let right = self.try_password(source, counts, stored.as_deref(), password).await?;
-        let signed_in = user.zip(stored).filter(|_| right);
-        Ok(signed_in.map(|(user, hash)| SignedIn { user: Arc::new(user), proof: Proof::Password(hash) }))
+        let may_act = user.as_ref().is_some_and(User::may_act);
+        let right = self.try_password(source, counts, stored.as_deref(), may_act, password).await?;
+        Ok(match user.zip(stored).filter(|_| right) {
+            Some((user, hash)) if may_act => Ok(SignedIn { user: Arc::new(user), proof: Proof::Password(hash) }),
+            Some((user, _)) if !user.active => Err(NotSignedIn::Disabled),
+            _ => Err(NotSignedIn::Unknown),
+        })
     }
 
     /// Whether this password belongs to the stored hash, as long as not too many were wrong; `None` for the hash is always
-    /// wrong and takes as long. `counts` are those of the source a moment ago.
+    /// wrong and takes as long. The right one of who may not sign in (`may_act`) counts as a wrong one. `counts` are those of the
+    /// source a moment ago.
     async fn try_password(
         &self,
         source: Source,
         counts: Counts,
         stored: Option<&str>,
+        may_act: bool,
         password: &str,
     ) -> Result<bool, Error> {
         counts.check(self.now())?;
-        if self.passwords.remembers(stored, password) {
+        if may_act && self.passwords.remembers(stored, password) {
             if !counts.is_clean() {
                 failures::forget(&self.store, source).await?;
             }
@@ -151,20 +178,27 @@ impl Service {
         }
         let (service, stored, password) = (self.clone(), stored.map(str::to_owned), password.to_owned());
         // On its own: a caller who goes away takes back nothing that he has tried.
-        let tried = tokio::spawn(async move { service.hash_and_count(source, stored.as_deref(), &password).await });
+        let tried =
+            tokio::spawn(async move { service.hash_and_count(source, stored.as_deref(), may_act, &password).await });
         tried.await.map_err(|_| Error::Internal)?
     }
 
-    async fn hash_and_count(&self, source: Source, stored: Option<&str>, password: &str) -> Result<bool, Error> {
+    async fn hash_and_count(
+        &self,
+        source: Source,
+        stored: Option<&str>,
+        may_act: bool,
+        password: &str,
+    ) -> Result<bool, Error> {
         let place = self.passwords.place().await?;
         // Somebody may have shown it while this call waited.
-        if self.passwords.remembers(stored, password) {
+        if may_act && self.passwords.remembers(stored, password) {
             failures::forget(&self.store, source).await?;
             return Ok(true);
         }
         let tried = self.failures.start(&self.store, source, self.now()).await?;
         let right = self.passwords.check(place, stored, password).await;
-        self.failures.end(&self.store, tried, matches!(right, Ok(true)), self.now()).await?;
+        self.failures.end(&self.store, tried, may_act && matches!(right, Ok(true)), self.now()).await?;
         right
     }
 
@@ -203,8 +237,7 @@ impl Service {
             Ok::<_, StoreError>((users::find_password(connection, id)?, own.counts(connection)?))
         });
         let (stored, counts) = found.await?;
-        let stored = stored.filter(|_| user.is_some());
-        let right = self.try_password(source, counts, stored.as_deref(), secret).await?;
+        let right = self.try_password(source, counts, stored.as_deref(), user.is_some(), secret).await?;
         Ok(user.filter(|_| right))
     }
 

@@ -229,10 +229,15 @@ pub fn list_pending_by_email(
     if !dialect::is_storable(email) {
         return Ok(Vec::new());
     }
-    for column in [" AND u.login = ", " AND u.email = "] {
+    // Each in the form of an index.
+    let by = [
+        (" AND u.login = ", email.to_owned()),
+        (" AND u.email IS NOT NULL AND lower(u.email) = ", email.to_ascii_lowercase()),
+    ];
+    for (column, value) in by {
         let mut sql = Sql::new();
         sql.text("SELECT u.id FROM res_users AS u WHERE u.state = ").value(SqlValue::Text("pending".to_owned()));
-        sql.text(column).value(SqlValue::Text(email.to_owned()));
+        sql.text(column).value(SqlValue::Text(value));
         push_belongs(sql.text(" AND "), app);
         sql.text(" ORDER BY u.id");
         let ids: Vec<i64> = sql.returning::<BigInt>().load(connection)?;

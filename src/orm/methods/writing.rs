@@ -208,7 +208,8 @@ fn unlink<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) -> 
 fn unlink_authorizations<'a>(env: &'a Env<'a>, model: &'static Model, arguments: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let options = RevokeOptions { hide: true, ..RevokeOptions::default() };
-        revoke_ids(env, model, ids(&arguments.ids)?, options, Some(Channel::Unlink)).await?;
+        let receipt = revoke_ids(env, model, ids(&arguments.ids)?, options, Some(Channel::Unlink)).await?;
+        env.orm.service.check_confirmed(&receipt).map_err(|error| env.raise(error))?;
         Ok(true.into())
     })
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::change::Change;
-use super::users::managers_only;
+use super::users::{CANT_DISABLE, CANT_ENABLE, managers_only};
 use super::{RecordError, Records};
 use crate::domain::ids::{ApplicationId, DeviceId, UserId};
 use crate::domain::revocation::{Channel, Receipt};
@@ -36,16 +36,9 @@ impl Records {
             change.check_user_managing(&ids)?;
             change.check_users_are_ours_or_odoo_calls()?;
             change.check_not_self(&ids)?;
+            change.check_not_pending(&ids, CANT_DISABLE)?;
             let users: Vec<UserId> = ids.iter().copied().map(UserId).collect();
             for id in users.iter().copied() {
-                let user = users::find(change.tx.connection, id)?;
-                if let Some(user) = user.filter(|user| user.pending) {
-                    return Err(OdooError::user(format!(
-                        "{} is pending: a user who is not confirmed yet can't be disabled, only deleted.",
-                        user.name
-                    ))
-                    .into());
-                }
                 users::set_active(change.tx.connection, id, false, change.now)?;
                 sessions::delete_of(change.tx.connection, id)?;
                 sessions::delete_other_api_keys_of(change.tx.connection, id)?;
@@ -77,6 +70,7 @@ impl Records {
             if ids.contains(&1) {
                 return Err(OdooError::user("You cannot activate the superuser.").into());
             }
+            change.check_not_pending(&ids, CANT_ENABLE)?;
             for id in &ids {
                 users::set_active(change.tx.connection, UserId(*id), true, change.now)?;
             }

@@ -14,7 +14,7 @@ use crate::orm::models::users as users_model;
 use crate::orm::rights::{Operation, check_model};
 use crate::service::Error;
 use crate::service::app_services::{
-    AppError, AppKey, check_administrator, find_app, find_key, find_pending, find_user,
+    AppError, AppKey, check_administrator, check_pending, find_app, find_key, find_pending, find_user,
 };
 use crate::service::revoke::RevokeOptions;
 use crate::service::sign_in::RPC_SCOPE;
@@ -56,9 +56,9 @@ impl Records {
     pub async fn confirm_app_user(&self, app: ApplicationId, email: &str) -> Result<(), AppError> {
         self.service.check_users_are_ours()?;
         let confirmed = convert::values(&self.registry, USERS, &object(json!({"state": "confirmed"})))?;
-        let email = email.to_owned();
+        let (id, email) = self.find_pending(app, email).await?;
         self.change_app(move |change| {
-            let id = find_pending(change.tx.connection, app, &email)?;
+            check_pending(change.tx.connection, app, id, &email)?;
             Ok(change.write(USERS, &[id.0], confirmed)?)
         })
         .await
@@ -67,9 +67,9 @@ impl Records {
     /// Deletes the application's pending user whom this e-mail address names.
     pub async fn delete_pending_app_user(&self, app: ApplicationId, email: &str) -> Result<(), AppError> {
         self.service.check_users_are_ours()?;
-        let email = email.to_owned();
+        let (id, email) = self.find_pending(app, email).await?;
         self.change_app(move |change| {
-            let id = find_pending(change.tx.connection, app, &email)?;
+            check_pending(change.tx.connection, app, id, &email)?;
             Ok(change.unlink(USERS, &[id.0])?)
         })
         .await
@@ -146,6 +146,14 @@ impl Records {
         check_administrator(&self.context)?;
         self.service.check_users_are_ours()?;
         let find = move |connection: &mut Connection| find_user(connection, app, id).map(|_| ());
+        self.service.store.read(find).await
+    }
+
+    /// The pending user whom this address names, and the address. To look for him is no work for the one who writes.
+    async fn find_pending(&self, app: ApplicationId, email: &str) -> Result<(UserId, String), AppError> {
+        check_administrator(&self.context)?;
+        let email = email.to_owned();
+        let find = move |connection: &mut Connection| Ok((find_pending(connection, app, &email)?, email));
         self.service.store.read(find).await
     }
 

@@ -25,6 +25,9 @@ const POWERS: [Group; 3] = [Group::System, Group::ErpManager, Group::OrestAdmin]
 const SUPERUSER: i64 = 1;
 const ADMIN: i64 = 2;
 
+/// What a pending user is told who should be disabled, or enabled.
+pub(super) const CANT_DISABLE: &str = "can't be disabled, only deleted";
+pub(super) const CANT_ENABLE: &str = "can't be enabled, only confirmed or deleted";
 const NO_OWN_END: &str = "You cannot deactivate the user you're currently logged in as.";
 
 impl Change<'_, '_> {
@@ -67,6 +70,20 @@ impl Change<'_, '_> {
         if ids.iter().any(|id| self.is_self(*id)) { Err(OdooError::user(NO_OWN_END)) } else { Ok(()) }
     }
 
+    /// Who is not confirmed yet is neither enabled nor disabled; `why_not` says what can be done instead.
+    pub(super) fn check_not_pending(&mut self, ids: &[i64], why_not: &str) -> Result<(), RecordError> {
+        for id in ids {
+            let user = users::find(self.tx.connection, UserId(*id))?;
+            if let Some(user) = user.filter(|user| user.pending) {
+                let name = user.name;
+                return Err(
+                    OdooError::user(format!("{name} is pending: a user who is not confirmed yet {why_not}.")).into()
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// While the service is paired its users are Odoo's, and come by the pairing alone.
     fn check_users_are_ours(&self) -> Result<(), OdooError> {
         self.records.service.check_users_are_ours().map_err(|error| OdooError::user(error.to_string()))
@@ -98,7 +115,13 @@ impl Change<'_, '_> {
             self.check_user_values(model, Some(*id), values)?;
         }
         match values.boolean("active") {
-            Some(false) => self.check_not_self(ids)?,
+            Some(false) => {
+                self.check_not_self(ids)?;
+                // Who is confirmed by the same write is pending no longer.
+                if !matches!(values.text("state"), Some(Some("confirmed"))) {
+                    self.check_not_pending(ids, CANT_DISABLE)?;
+                }
+            }
             Some(true) if ids.contains(&SUPERUSER) => {
                 return Err(OdooError::user("You cannot activate the superuser.").into());
             }

@@ -14,6 +14,7 @@ use crate::domain::token::TokenKind;
 use crate::domain::user::Group;
 use crate::orm::call::Caller;
 use crate::service::records::Records;
+use crate::service::sign_in::NotSignedIn;
 use crate::service::{Context, Service};
 use crate::transport::http::{AppState, Peer};
 use crate::transport::oauth::pages::user_agent;
@@ -79,7 +80,13 @@ pub async fn login(
                 found => found,
             }
         }
-        "local-userpass" => service.user_by_password(body.text("username")?, body.text("password")?, peer).await?,
+        "local-userpass" => {
+            match service.try_password_of(body.text("username")?, body.text("password")?, peer).await? {
+                Ok(signed_in) => Some(signed_in),
+                Err(NotSignedIn::Disabled) => return Err(AdminError::user_disabled()),
+                Err(NotSignedIn::Unknown) => None,
+            }
+        }
         unknown => return Err(AdminError::no_provider(unknown)),
     };
     let signed_in = found.ok_or_else(AdminError::unauthorized)?;

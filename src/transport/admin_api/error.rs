@@ -6,7 +6,7 @@
 //! | 400 | `MalformedJSON` | the body is no JSON object |
 //! | 401 | `InvalidSession` | no token, or none that is good: clients renew theirs once and ask again |
 //! | 401 | `Unauthorized` | at sign-in: unknown, or the secret is wrong |
-//! | 401 | `UserDisabled` | at sign-in: the key is right, and its user disabled |
+//! | 401 | `UserDisabled` | at sign-in: the password or key is right, and its user disabled |
 //! | 403 | `NotAuthorized` | known, but may not |
 //! | 404 | `GroupNotFound`, `AppNotFound`, `UserNotFound`, `APIKeyNotFound`, `AuthProviderNotFound` | not there |
 //! | 404, 405 | `NotFound`, `MethodNotAllowed` | no such call |

@@ -61,12 +61,12 @@ fn routes(doors: &mut Doors) {
     doors.open("odoo.version_info", &["/web/webclient/version_info"], version::version_info);
     doors.open("odoo.database_list", &["/web/database/list"], database::list);
     doors.open("odoo.authenticate", &["/web/session/authenticate"], session::authenticate);
+    doors.open("odoo.destroy", &["/web/session/destroy"], session::destroy);
     doors.open("odoo.get_lang_list", &["/web/session/get_lang_list"], session::get_lang_list);
     doors.signed_in("odoo.get_session_info", &["/web/session/get_session_info"], session::get_session_info);
     doors.signed_in("odoo.check", &["/web/session/check"], session::check);
     doors.signed_in("odoo.modules", &["/web/session/modules"], session::modules);
     doors.signed_in("odoo.account", &["/web/session/account"], session::account);
-    doors.signed_in("odoo.destroy", &["/web/session/destroy"], session::destroy);
     doors.signed_in("odoo.call_kw", &["/web/dataset/call_kw", "/web/dataset/call_kw/{*path}"], dataset::call_kw);
     doors.signed_in(
         "odoo.call_button",

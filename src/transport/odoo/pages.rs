@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::{error, session, version};
-use crate::transport::http::AppState;
+use crate::transport::http::{AppState, Peer};
 
 /// `GET` routes.
 pub fn router(state: AppState) -> Router {
@@ -37,11 +37,14 @@ async fn front_door() -> impl IntoResponse {
     (StatusCode::SEE_OTHER, [(header::LOCATION, "/web/login")])
 }
 
-async fn logout(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    match session::end(&state, &headers).await {
-        Ok(()) => {
-            let cookie = session::expired_cookie(&state.settings);
-            ([(header::SET_COOKIE, cookie)], front_door().await).into_response()
+async fn logout(State(state): State<AppState>, Peer(address): Peer, headers: HeaderMap) -> Response {
+    match session::end(&state, &headers, address).await {
+        Ok(taken_back) => {
+            let mut response = front_door().await.into_response();
+            for cookie in taken_back {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
         }
         Err(refused) => error::json2(&refused),
     }

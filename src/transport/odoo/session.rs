@@ -1,8 +1,9 @@
 //! `/web/session/*`: a session by cookie.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::Days;
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ use crate::service::sign_in::Session;
 use crate::service::{Context, Service};
 use crate::store::users::User;
 use crate::transport::http::{AppState, Settings, cookie};
+use crate::transport::oauth::gateway;
 
 /// The name of the cookie.
 pub const COOKIE: &str = "session_id";
@@ -52,7 +54,7 @@ pub async fn find(state: &AppState, headers: &HeaderMap) -> Result<Option<Sessio
 }
 
 /// Who calls with this session.
-pub fn caller_of(session: Session, call_peer: Option<std::net::IpAddr>) -> Caller {
+pub fn caller_of(session: Session, call_peer: Option<IpAddr>) -> Caller {
     let context = Context::new(Service::actor(&session.user), Channel::Rpc, call_peer);
     Caller { context, uid: session.user.id.0, session: Some(session) }
 }
@@ -82,6 +84,7 @@ pub async fn authenticate(state: Arc<AppState>, call: Arc<Call>, mut params: Par
     if let Some(old) = cookie(&call.headers, COOKIE) {
         state.service.replace_session(old, user.id).await.map_err(refuse)?;
     }
+    gateway::close_of_others(&state, &call.headers, user.id, call.peer).await.map_err(refuse)?;
     call.set_cookie(session_cookie(&state, &sid));
     Ok(info(&state, &user))
 }
@@ -107,19 +110,31 @@ pub async fn account(state: Arc<AppState>, _: Arc<Call>, _: Caller, _: Params) -
     Ok(json!(format!("{}/web/login", state.settings.base_url)))
 }
 
-/// Ends the session.
-pub async fn destroy(state: Arc<AppState>, call: Arc<Call>, _: Caller, _: Params) -> Answer {
-    end(&state, &call.headers).await?;
-    call.set_cookie(expired_cookie(&state.settings));
-    Ok(Value::Null)
+/// Ends the session. Whose has ended is told so, but not before the gateway session has ended that may outlive it.
+pub async fn destroy(state: Arc<AppState>, call: Arc<Call>, _: Params) -> Answer {
+    let known = caller(&state, &call).await;
+    let taken_back = end(&state, &call.headers, call.peer).await?;
+    taken_back.into_iter().for_each(|cookie| call.set_cookie(cookie));
+    known.map(|_| Value::Null)
 }
 
-/// Ends the session that the cookie names, if there is one.
-pub async fn end(state: &AppState, headers: &HeaderMap) -> Result<(), OdooError> {
+/// Ends the session and the gateway session that the cookies name, as far as there are any. Gives the cookies that take
+/// those back.
+pub async fn end(
+    state: &AppState,
+    headers: &HeaderMap,
+    address: Option<IpAddr>,
+) -> Result<Vec<HeaderValue>, OdooError> {
+    let refuse = |error| OdooError::of_service(&error, 0);
+    let mut of_gateway = HeaderMap::new();
+    gateway::close(state, headers, address, &mut of_gateway).await.map_err(refuse)?;
+    let mut taken_back = Vec::new();
     if let Some(sid) = cookie(headers, COOKIE) {
-        state.service.close_session(sid).await.map_err(|error| OdooError::of_service(&error, 0))?;
+        state.service.close_session(sid).await.map_err(refuse)?;
+        taken_back.push(expired_cookie(&state.settings));
     }
-    Ok(())
+    taken_back.extend(of_gateway.get_all(header::SET_COOKIE).iter().cloned());
+    Ok(taken_back)
 }
 
 /// Languages that can be chosen.

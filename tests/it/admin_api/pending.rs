@@ -33,16 +33,20 @@ async fn listed_apart() {
 }
 
 #[tokio::test]
-async fn can_t_be_disabled() {
+async fn can_t_be_disabled_or_enabled() {
     let admin = Admin::new().await;
     let id = register(&admin, "p@example.com", json!("p@example.com")).await;
     let user = format!("{}/users/{id}", app(1));
-    let answer = admin.call("PUT", &format!("{user}/disable"), None).await;
-    let text = "p@example.com is pending: a user who is not confirmed yet can't be disabled, only deleted.";
-    assert_eq!(
-        (answer.status.as_u16(), answer.json()),
-        (400, json!({"error": text, "error_code": "InvalidParameter"}))
-    );
+    for (deed, why_not) in
+        [("disable", "can't be disabled, only deleted"), ("enable", "can't be enabled, only confirmed or deleted")]
+    {
+        let answer = admin.call("PUT", &format!("{user}/{deed}"), None).await;
+        let text = format!("p@example.com is pending: a user who is not confirmed yet {why_not}.");
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()),
+            (400, json!({"error": text, "error_code": "InvalidParameter"}))
+        );
+    }
     assert_eq!(admin.get(&user).await.1["disabled"], json!(false));
     assert_eq!(admin.delete(&user).await, (204, Value::Null));
     assert_eq!(admin.get(&user).await, refused(404, "UserNotFound"));
@@ -71,7 +75,7 @@ async fn by_email() {
     assert_eq!(admin.delete(&by_email("nobody@example.com")).await, refused(404, "UserNotFound"));
     assert_eq!(admin.delete(&by_email("a%00b")).await, refused(404, "UserNotFound"));
     assert_eq!(admin.ids(&pending).await, json!([two, three, four]));
-    assert_eq!(admin.delete(&by_email("two@example.com")).await, (204, Value::Null));
+    assert_eq!(admin.delete(&by_email("Two@Example.com")).await, (204, Value::Null), "in whatever letters");
     assert_eq!(admin.ids(&pending).await, json!([three, four]));
     assert_eq!(admin.ids(&format!("{}/users", app(1))).await, json!([object_id(3), object_id(4), one]));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use orest::domain::scope::Scope;
 use orest::domain::secret::SecretHash;
+use orest::limits;
 use orest::service::issue::Consent;
 use orest::store::records::{self, SqlValue};
 use orest::store::{StoreError, applications, sessions};
@@ -56,12 +57,16 @@ async fn who_gets_none() {
     let of_alice = service.make_api_key(alice, "k", None, None).await.unwrap();
     let of_olga = service.make_api_key(olga, "k", None, None).await.unwrap();
     server.test.call("admin", "res.users", "write", json!([[olga.0], {"active": false}]), json!({})).await.unwrap();
+    let petra = json!([{"name": "Petra", "login": "petra", "password": "petra", "state": "pending"}]);
+    server.test.call("admin", "res.users", "create", petra, json!({})).await.unwrap();
     let cloud = |login: &str, key: &str| ("mongodb-cloud", json!({"username": login, "apiKey": key}));
     let local = |login: &str, password: &str| ("local-userpass", json!({"username": login, "password": password}));
     for ((provider, body), (status, code)) in [
         (local("admin", "wrong"), (401, "Unauthorized")),
         (local("nobody", "wrong"), (401, "Unauthorized")),
-        (local("olga", "olga"), (401, "Unauthorized")),
+        (local("olga", "olga"), (401, "UserDisabled")),
+        (local("olga", "wrong"), (401, "Unauthorized")),
+        (local("petra", "petra"), (401, "Unauthorized")),
         (local("alice", "alice"), (403, "NotAuthorized")),
         (local("erna", "erna"), (403, "NotAuthorized")),
         (cloud("admin", "admin"), (401, "Unauthorized")),
@@ -99,6 +104,38 @@ async fn wrong_passwords_are_counted() {
     let answer = login_with(&server, "local-userpass", json!({"username": "admin", "password": "admin"})).await;
     assert!(answer.header("retry-after").is_some_and(|wait| wait.parse::<u64>().is_ok_and(|wait| wait > 0)));
     assert_eq!(brief(answer), refused(429, "TooManyRequests"));
+}
+
+/// Why he is refused is told to who has shown the right password, and to nobody else: not by another door, nor by how often one
+/// may try.
+#[tokio::test]
+async fn who_is_disabled_learns_it_by_the_right_password() {
+    let server = TestServer::new().await;
+    let bob = server.test.uid("bob");
+    let active = async |active: bool| {
+        server.test.call("admin", "res.users", "write", json!([[bob.0], {"active": active}]), json!({})).await.unwrap();
+    };
+    let try_it = async |password: &str| {
+        brief(login_with(&server, "local-userpass", json!({"username": "bob", "password": password})).await)
+    };
+    assert_eq!(try_it("bob").await, refused(403, "NotAuthorized"), "right, and remembered as such from here on");
+    active(false).await;
+    for index in 0..limits::LOGIN_FAILURES_MAX {
+        match index % 3 {
+            0 => assert_eq!(try_it("bob").await, refused(401, "UserDisabled")),
+            1 => assert_eq!(try_it("wrong").await, refused(401, "Unauthorized")),
+            _ => {
+                let from = Some([192, 0, 2, 7].into());
+                let by_login = server.test.service.user_by_password("bob", "bob", from).await.unwrap();
+                assert!(by_login.is_none(), "the other doors say no more than before");
+            }
+        }
+    }
+    assert_eq!(try_it("bob").await, refused(429, "TooManyRequests"));
+    server.test.clock.advance(limits::LOGIN_COOLDOWN);
+    assert_eq!(try_it("bob").await, refused(401, "UserDisabled"));
+    active(true).await;
+    assert_eq!(try_it("bob").await, refused(403, "NotAuthorized"));
 }
 
 #[tokio::test]

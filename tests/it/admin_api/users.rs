@@ -166,6 +166,10 @@ async fn deleted() {
     let tokens = test.authorize("alice", 0, None, true).await.unwrap();
     assert_eq!(admin.delete(&user_of(test, "alice")).await, (204, Value::Null));
     assert!(!good(test, &tokens).await);
+    assert!(test.service.user_by_password("alice", "alice", None).await.unwrap().is_none(), "she signs in no more");
+    let body = json!({"username": "alice", "password": "alice"});
+    let answer = super::login_with(&admin.server, "local-userpass", body).await;
+    assert_eq!(super::brief(answer), refused(401, "Unauthorized"), "and is nobody who could be disabled");
     assert_eq!(admin.get(&user_of(test, "alice")).await, refused(404, "UserNotFound"));
     assert_eq!(admin.delete(&user_of(test, "alice")).await, refused(404, "UserNotFound"));
     let left =

@@ -326,6 +326,95 @@ async fn signing_out_ends_it() {
     assert_eq!((answer.status.as_u16(), auth(&browser).await.status.as_u16()), (403, 200));
 }
 
+/// The session here ends a week after signing in, and the gateway session may have been renewed since.
+#[tokio::test]
+async fn signing_out_where_only_the_gateway_session_is_left() {
+    let (_test, app) = set_up().await;
+    for session in [None, Some("ended")] {
+        let mut browser = started(&app, "alice").await;
+        match session {
+            Some(ended) => browser.cookies.insert("session_id".to_owned(), ended.to_owned()),
+            None => browser.cookies.remove("session_id"),
+        };
+        let page = browser.get("/web/login").await;
+        assert!(page.body.contains("name=\"password\""), "he may sign in anew");
+        assert!(
+            page.body.contains("still signed in at the gateway, as <strong>Alice</strong> (alice)."),
+            "{}",
+            page.body
+        );
+        let cookie = browser.cookies["orest_gateway"].clone();
+        let answer = browser.post("/oauth2/sign-out", &[("csrf_token", "x")]).await;
+        assert_eq!((answer.status.as_u16(), auth(&browser).await.status.as_u16()), (403, 200));
+        let answer = browser.submit(&page.body, "/oauth2/sign-out", &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, "/web/login"));
+        assert!(!browser.cookies.contains_key("orest_gateway") && !browser.cookies.contains_key("session_id"));
+        assert_eq!(ask(&app, &[("cookie", &format!("orest_gateway={cookie}"))]).await.status, 401);
+        assert!(!browser.get("/web/login").await.body.contains("gateway"));
+    }
+}
+
+/// Browsers send no cookies with it, but would do what the answer says of them.
+#[tokio::test]
+async fn another_site_s_form_takes_no_cookie_away() {
+    let (_test, app) = set_up().await;
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("host", "auth.example.com")];
+    for elsewhere in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("origin", "null")] {
+        let answer = post(&app, "/oauth2/sign-out", &[&form[..], &[elsewhere]].concat(), "").await;
+        assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (403, ""), "{elsewhere:?}");
+    }
+    // One that says nothing of itself has nothing to lose here either.
+    let answer = post(&app, "/oauth2/sign-out", &form, "").await;
+    assert_eq!((answer.status.as_u16(), answer.location(), answer.header("set-cookie")), (303, "/web/login", ""));
+}
+
+/// Odoo's own ways out, and in.
+#[tokio::test]
+async fn the_ways_of_rpc_clients_end_it_too() {
+    let (test, app) = set_up().await;
+    let call = async |browser: &Browser, path: &str, params: Value| {
+        let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
+        let body = json!({"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}).to_string();
+        post(&app, path, &[("content-type", "application/json"), ("cookie", &cookies)], &body).await
+    };
+    // The web session has a device, or none, or has ended.
+    for session in ["its own", "without a device", "none"] {
+        for path in ["/web/session/destroy", "/web/session/logout"] {
+            let mut browser = started(&app, "alice").await;
+            match session {
+                "its own" => {}
+                "none" => drop(browser.cookies.remove("session_id")),
+                _ => {
+                    let sid = test.service.open_session(test.sign_in("alice").await, None).await.unwrap();
+                    browser.cookies.insert("session_id".to_owned(), sid.reveal().to_owned());
+                }
+            }
+            let answer = match path {
+                "/web/session/logout" => browser.clone().get(path).await,
+                _ => call(&browser, path, json!({})).await,
+            };
+            let gone: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();
+            assert!(gone.iter().any(|line| line.starts_with("orest_gateway=;")), "{session} {path}: {gone:?}");
+            assert_eq!(gone.iter().any(|line| line.starts_with("session_id=;")), session != "none", "{gone:?}");
+            assert_eq!(auth(&browser).await.status, 401, "{session} {path}");
+            if path == "/web/session/destroy" && session == "none" {
+                assert_eq!(answer.json()["error"]["code"], 100, "who has no session is told so");
+            }
+        }
+    }
+    // Somebody else signs in at this browser, the same person again doesn't.
+    let browser = started(&app, "alice").await;
+    for (login, expect) in [("alice", 200), ("bob", 401)] {
+        let mut without = browser.clone();
+        without.cookies.remove("session_id");
+        let params = json!({"db": "orest", "login": login, "password": login});
+        let answer = call(&without, "/web/session/authenticate", params).await;
+        assert_eq!(answer.json()["result"]["username"], login);
+        assert_eq!(auth(&browser).await.status, expect, "{login}");
+    }
+}
+
 /// Whatever else ends the web session, and whoever signs in after it: nobody goes on as somebody else.
 #[tokio::test]
 async fn it_ends_with_the_web_session_and_with_another_user() {

@@ -89,6 +89,7 @@ pub fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
 }
 
 /// A person's browser.
+#[derive(Clone)]
 pub struct Browser {
     pub app: Router,
     pub cookies: BTreeMap<String, String>,

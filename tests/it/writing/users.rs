@@ -293,13 +293,30 @@ async fn no_login_looks_like_another() {
 async fn a_pending_user_can_t_be_disabled() {
     let test = TestService::new().await;
     answer(&test, "admin", MODEL, "write", json!([[4], {"state": "pending"}]), json!({})).await;
-    let refused = answer(&test, "admin", MODEL, "action_disable", json!([[3, 4]]), json!({})).await;
-    assert_eq!(
-        refused,
-        "odoo.exceptions.UserError: Bob is pending: a user who is not confirmed yet can't be disabled, only deleted."
-    );
-    let alice = answer(&test, "admin", MODEL, "read", json!([3, ["active"]]), json!({})).await;
-    assert_eq!(alice, json!([{"id": 3, "active": true}]), "none of them");
+    let disabled = "can't be disabled, only deleted";
+    let both = json!([[3, 4]]);
+    for (method, args, why_not) in [
+        ("action_disable", both.clone(), disabled),
+        ("action_archive", both.clone(), disabled),
+        ("toggle_active", both.clone(), disabled),
+        ("write", json!([[3, 4], {"active": false}]), disabled),
+        ("write", json!([[3, 4], {"active": false, "state": "pending"}]), disabled),
+        ("action_enable", both, "can't be enabled, only confirmed or deleted"),
+    ] {
+        let refused = answer(&test, "admin", MODEL, method, args.clone(), json!({})).await;
+        let expect = format!("odoo.exceptions.UserError: Bob is pending: a user who is not confirmed yet {why_not}.");
+        assert_eq!(refused, expect, "{method} {args}");
+        let read = answer(&test, "admin", MODEL, "read", json!([[3, 4], ["active"]]), json!({})).await;
+        assert_eq!(
+            read,
+            json!([{"id": 3, "active": true}, {"id": 4, "active": true}]),
+            "none of them: {method} {args}"
+        );
+    }
+    // Confirmed by the same write, he is pending no longer.
+    let confirmed = json!([[4], {"active": false, "state": "confirmed"}]);
+    assert_eq!(answer(&test, "admin", MODEL, "write", confirmed, json!({})).await, true);
+    assert_eq!(answer(&test, "admin", MODEL, "action_enable", json!([[4]]), json!({})).await, true);
 }
 
 /// However many are selected, an act is one row of the log, with who, through which door, how many and why.

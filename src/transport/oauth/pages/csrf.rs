@@ -1,7 +1,7 @@
 //! Nobody else's page may send our forms.
 //!
 //! Each form carries `csrf_token`: an HMAC of what the form does, keyed with a cookie that no script can read: the session's,
-//! or, before there is one, a cookie made for this. Who can't read the cookie can't make the token, and no server-side key or
+//! the gateway session's, or, before there is one, a cookie made for this. Who can't read the cookie can't make the token, and no server-side key or
 //! memory is needed. What the browser itself says of where a form comes from is checked too.
 
 use axum::http::{HeaderMap, header};
@@ -47,7 +47,7 @@ pub fn is_ours(settings: &Settings, headers: &HeaderMap, purpose: Purpose, cooki
 }
 
 /// Whether the browser says that another site's page has sent this. Old ones say nothing.
-fn comes_from_elsewhere(settings: &Settings, headers: &HeaderMap) -> bool {
+pub fn comes_from_elsewhere(settings: &Settings, headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return true;

@@ -16,6 +16,7 @@ use crate::domain::local_path::local_path;
 use crate::limits;
 use crate::service::Error;
 use crate::service::sign_in::Session;
+use crate::service::verify::Verified;
 use crate::transport::http::{AppState, Peer};
 
 /// Where this page is.
@@ -61,7 +62,11 @@ pub async fn show(State(state): State<Shared>, headers: HeaderMap, RawQuery(quer
             Some(target) => see_other(target),
             None => welcome(&session, sid),
         },
-        _ => form(&state, &headers, target, again, None, None),
+        Some(_) => form(&state, &headers, target, again, None, None, None),
+        None => match gateway::session(&state, &headers).await {
+            Ok(left) => form(&state, &headers, target, again, None, None, left.as_ref()),
+            Err(error) => failed(error),
+        },
     }
 }
 
@@ -78,10 +83,10 @@ pub async fn sign_in(
         return stale();
     }
     let Some(cookie) = cookies::get(&headers, cookies::FORM) else {
-        return form(&state, &headers, target, false, params.get("login"), Some(STALE));
+        return form(&state, &headers, target, false, params.get("login"), Some(STALE), None);
     };
     if !csrf::is_ours(&state.settings, &headers, Purpose::SignIn, cookie, params.get("csrf_token")) {
-        return form(&state, &headers, target, false, params.get("login"), Some(STALE));
+        return form(&state, &headers, target, false, params.get("login"), Some(STALE), None);
     }
     let (Some(login), Some(password)) = (params.get("login"), params.get("password")) else {
         return form(
@@ -91,6 +96,7 @@ pub async fn sign_in(
             false,
             params.get("login"),
             Some((StatusCode::BAD_REQUEST, "Enter your login and your password.")),
+            None,
         );
     };
     let service = &state.service;
@@ -110,7 +116,7 @@ pub async fn sign_in(
         Ok(opened) => opened,
         Err(Error::Unauthenticated) => {
             let alert = (StatusCode::FORBIDDEN, "Wrong login or password.");
-            return form(&state, &headers, target, false, params.get("login"), Some(alert));
+            return form(&state, &headers, target, false, params.get("login"), Some(alert), None);
         }
         Err(error) => return failed(error),
     };
@@ -124,7 +130,7 @@ pub async fn sign_in(
     response
 }
 
-/// Signs out, at the gateway too, then leads on.
+/// Signs out, at the gateway too, then leads on. A gateway session may outlive the one here, and ends by itself then.
 pub async fn sign_out(
     State(state): State<Shared>,
     Peer(address): Peer,
@@ -133,21 +139,34 @@ pub async fn sign_out(
 ) -> Response {
     let Ok(Form(params)) = form_sent else { return unreadable() };
     let target = params.get("redirect").and_then(local_path).filter(|target| !asks_in_odoo(&state, target));
-    let mut response = see_other(target.unwrap_or(PATH));
-    if let Some(sid) = cookies::get(&headers, cookies::SESSION) {
-        if !csrf::is_ours(&state.settings, &headers, Purpose::SignOut, sid, params.get("csrf_token")) {
-            return stale();
-        }
-        let closed = async {
-            gateway::close(&state, &headers, address, response.headers_mut()).await?;
-            state.service.close_session(sid).await
-        };
-        if let Err(error) = closed.await {
-            return failed(error);
-        }
+    // Another site's form comes without cookies, and what is answered would take them away all the same.
+    if csrf::comes_from_elsewhere(&state.settings, &headers) {
+        return stale();
     }
-    cookies::remove(response.headers_mut(), &state.settings, cookies::SESSION);
-    response
+    let mut response = see_other(target.unwrap_or(PATH));
+    let Some(tied_to) = sign_out_cookie(&headers) else { return response };
+    if !csrf::is_ours(&state.settings, &headers, Purpose::SignOut, tied_to, params.get("csrf_token")) {
+        return stale();
+    }
+    let out = response.headers_mut();
+    let closed = async {
+        gateway::close(&state, &headers, address, out).await?;
+        if let Some(sid) = cookies::get(&headers, cookies::SESSION) {
+            state.service.close_session(sid).await?;
+            cookies::remove(out, &state.settings, cookies::SESSION);
+        }
+        Ok(())
+    };
+    match closed.await {
+        Ok(()) => response,
+        Err(error) => failed(error),
+    }
+}
+
+/// What the form for signing out is tied to: the session, or the gateway session where there is no other.
+fn sign_out_cookie(headers: &HeaderMap) -> Option<&str> {
+    let gateway = || cookies::all(headers, cookies::GATEWAY).find(|token| !token.is_empty());
+    cookies::get(headers, cookies::SESSION).or_else(gateway)
 }
 
 const STALE: (StatusCode, &str) =
@@ -170,6 +189,7 @@ pub fn unreadable() -> Response {
     problem(StatusCode::BAD_REQUEST, "This request can't be read", "Go back to the application and start again.")
 }
 
+/// The form. `left`: the gateway session that goes on, of who is not signed in here any more.
 fn form(
     state: &AppState,
     headers: &HeaderMap,
@@ -177,6 +197,7 @@ fn form(
     again: bool,
     login: Option<&str>,
     alert: Option<(StatusCode, &str)>,
+    left: Option<&Verified>,
 ) -> Response {
     // A cookie that is there is kept: the same page may be open in two tabs.
     let known = cookies::get(headers, cookies::FORM).filter(|value| cookies::is_random(value));
@@ -214,6 +235,10 @@ fn form(
             } @else {
                 (fields)
             }
+            @if let (Some(user), Some(cookie)) = (left.and_then(|left| left.user.as_ref()), sign_out_cookie(headers)) {
+                p.soft { "This browser is still signed in at the gateway, as " strong { (user.name) } " (" (user.login) ")." }
+                (sign_out_form(cookie, PATH, "Sign out"))
+            }
         },
     );
     if let Some(fresh) = fresh {
@@ -247,11 +272,11 @@ fn welcome(session: &Session, sid: &str) -> Response {
     )
 }
 
-/// A button that signs out and leads to `target`.
-pub fn sign_out_form(sid: &str, target: &str, label: &str) -> maud::Markup {
+/// A button that signs out and leads to `target`, for the browser that has this cookie.
+pub fn sign_out_form(cookie: &str, target: &str, label: &str) -> maud::Markup {
     html! {
         form method="post" action="/oauth2/sign-out" {
-            input type="hidden" name="csrf_token" value=(csrf::token(Purpose::SignOut, sid));
+            input type="hidden" name="csrf_token" value=(csrf::token(Purpose::SignOut, cookie));
             input type="hidden" name="redirect" value=(target);
             button.link type="submit" { (label) }
         }
