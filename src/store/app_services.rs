@@ -126,8 +126,10 @@ pub enum UserOrder {
 /// Which of an application's users, and which page of them.
 #[derive(Clone, Debug)]
 pub struct UserQuery {
-    /// Pending ones, or the others.
-    pub pending: bool,
+    /// Pending ones, or the others; `None`: both.
+    pub pending: Option<bool>,
+    /// Those of these rows; `None`: all.
+    pub ids: Option<Vec<i64>>,
     /// Enabled or disabled ones; `None`: both.
     pub active: Option<bool>,
     /// Those with an identity of one of these providers; none: all.
@@ -150,10 +152,16 @@ pub fn list_users(
     query: &UserQuery,
 ) -> Result<Option<Vec<UserRow>>, StoreError> {
     let mut sql = Sql::new();
-    sql.text("SELECT u.id FROM res_users AS u WHERE u.state = ");
-    sql.value(SqlValue::Text(if query.pending { "pending" } else { "confirmed" }.to_owned()));
-    sql.text(" AND ");
-    if has_few_authorizations(connection, app)? {
+    sql.text("SELECT u.id FROM res_users AS u WHERE ");
+    if let Some(pending) = query.pending {
+        let state = if pending { "pending" } else { "confirmed" };
+        sql.text("u.state = ").value(SqlValue::Text(state.to_owned())).text(" AND ");
+    }
+    if let Some(ids) = &query.ids {
+        dialect::among_ids(sql.text("u.id"), ids);
+        sql.text(" AND ");
+        push_belongs(&mut sql, app);
+    } else if has_few_authorizations(connection, app)? {
         push_is_among(&mut sql, app);
     } else {
         push_belongs(&mut sql, app);

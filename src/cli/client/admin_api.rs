@@ -1,5 +1,7 @@
 //! The calls of the App Services Admin API that the commands make.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -15,6 +17,9 @@ pub const INVALID_SESSION: &str = "InvalidSession";
 const BASE: [&str; 3] = ["api", "admin", "v3.0"];
 /// Pages that a server may have: 50 users each. Past it, it gives what it has given before.
 const PAGES_MAX: usize = 1 << 20;
+
+/// Ids that are asked for at a time.
+const IDS_MAX: usize = 50;
 
 /// An application.
 #[derive(Clone, Debug, Deserialize)]
@@ -208,6 +213,34 @@ impl<'s> AdminApi<'s> {
             Err(failure) if failure.is_refusal("UserNotFound") => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Those of an application's users who have these ids, in the order of the ids. One request is for many; who is missing in
+    /// its answer is asked for by himself, since not every server understands it.
+    pub fn find_users(
+        &mut self,
+        app: &App,
+        ids: &BTreeSet<&str>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<User>, Failure> {
+        let all: Vec<&str> = ids.iter().copied().collect();
+        let mut known: BTreeMap<String, User> = BTreeMap::new();
+        for some in all.chunks(IDS_MAX).filter(|some| some.len() > 1) {
+            let query = [("ids", some.join(","))];
+            let page: Vec<User> = self.get(&["groups", &app.group_id, "apps", &app.id, "users"], &query)?;
+            let asked_for = page.into_iter().filter(|user| some.contains(&user.id.as_str()));
+            known.extend(asked_for.map(|user| (user.id.clone(), user)));
+            progress(known.len());
+        }
+        for id in all {
+            if !known.contains_key(id)
+                && let Some(user) = self.find_user(app, id)?
+            {
+                known.insert(id.to_owned(), user);
+                progress(known.len());
+            }
+        }
+        Ok(ids.iter().filter_map(|id| known.remove(*id)).collect())
     }
 
     /// All users of an application that the server's filters leave. `progress` is told how many there are so far.

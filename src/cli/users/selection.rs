@@ -78,12 +78,7 @@ impl Filter {
         } else if ids.is_empty() {
             api.users(app, &self.query(), &mut |count| progress.at(count))?
         } else {
-            let mut users = Vec::with_capacity(ids.len());
-            for id in &ids {
-                users.extend(api.find_user(app, id)?);
-                progress.at(users.len());
-            }
-            users
+            api.find_users(app, &ids, &mut |count| progress.at(count))?
         };
         let there: BTreeSet<String> = users.iter().map(|user| user.id.clone()).collect();
         let missing: Vec<String> = ids.into_iter().filter(|id| !there.contains(*id)).map(str::to_owned).collect();

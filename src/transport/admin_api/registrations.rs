@@ -32,7 +32,8 @@ pub async fn list(
 ) -> Result<Json<Vec<User>>, AdminError> {
     let app = path.app()?;
     let query = UserQuery {
-        pending: true,
+        pending: Some(true),
+        ids: None,
         active: None,
         providers: Vec::new(),
         order: UserOrder::Id,

@@ -189,6 +189,9 @@ pub struct UserListQuery {
     status: Option<String>,
     /// Types of providers, separated by commas: those with an identity of one of them.
     provider_types: Option<String>,
+    /// The `_id` of users, separated by commas, 50 at most: those of them who are the app's, pending or not. An addition of
+    /// this service's.
+    ids: Option<String>,
     /// The `_id` of the last user of the page before.
     after: Option<String>,
     /// `_id`, `creation_date` or `last_authentication_date`.

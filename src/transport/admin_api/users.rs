@@ -68,7 +68,19 @@ fn read_query(query: &Query) -> Result<UserQuery, AdminError> {
         Some(other) => return Err(AdminError::invalid(format!("'desc' must be true or false, not '{other}'"))),
     };
     let after = read_after(query)?;
-    Ok(UserQuery { pending: false, active, providers, order, descending, after, limit: limits::APP_USERS_PAGE })
+    let ids = read_ids(query)?;
+    // Whoever is named is meant, confirmed or not, as where one is asked for.
+    let pending = if ids.is_some() { None } else { Some(false) };
+    Ok(UserQuery { pending, ids, active, providers, order, descending, after, limit: limits::APP_USERS_PAGE })
+}
+
+/// Who is asked for by name. What is no id is nobody's.
+fn read_ids(query: &Query) -> Result<Option<Vec<i64>>, AdminError> {
+    let given: Vec<&str> = query.list("ids").collect();
+    if given.len() > usize::try_from(limits::APP_USERS_PAGE).unwrap_or(usize::MAX) {
+        return Err(AdminError::invalid(format!("'ids' takes {} ids at most", limits::APP_USERS_PAGE)));
+    }
+    Ok(query.get("ids").map(|_| given.into_iter().filter_map(parse_object_id).collect()))
 }
 
 /// Behind whom a page begins.

@@ -88,6 +88,34 @@ async fn each_user_once_in_every_order() {
     assert_eq!(some.len(), usize::try_from(REGISTERED).unwrap());
 }
 
+/// In one call: those who are the app's, whoever else is named.
+#[tokio::test]
+async fn those_who_are_named() {
+    let admin = Admin::new().await;
+    register(&admin).await;
+    let all = admin.ids(&format!("{}/users", app(2))).await;
+    let all: Vec<&str> = all.as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let path = |ids: &[&str]| format!("{}/users?ids={}", app(2), ids.join(","));
+    assert_eq!(admin.ids(&path(&all)).await, json!(all), "fifty");
+    let some = [all[40], all[2], all[7]];
+    assert_eq!(admin.ids(&path(&some)).await, json!([all[2], all[7], all[40]]));
+    assert_eq!(admin.ids(&path(&[all[9]])).await, json!([all[9]]));
+    assert_eq!(admin.ids(&format!("{}&desc=true&after={}", path(&some), all[40])).await, json!([all[7], all[2]]));
+    // The administrator has never let it in.
+    let (admins, nobody) = (object_id(2), object_id(99_999));
+    assert_eq!(admin.ids(&path(&[&admins, &nobody, "x", all[3]])).await, json!([all[3]]));
+    assert_eq!(admin.ids(&path(&["x"])).await, json!([]), "which is not everybody");
+    assert_eq!(admin.ids(&path(&[])).await, json!(all), "an empty parameter is none");
+    assert_eq!(admin.get(&path(&[&all[..], &[&nobody]].concat())).await, refused(400, "InvalidParameter"));
+    let third = parse_object_id(all[2]).unwrap();
+    let pending = json!([[third], {"state": "pending"}]);
+    admin.test().call("admin", "res.users", "write", pending, json!({})).await.unwrap();
+    assert_eq!(admin.ids(&path(&some)).await, json!([all[2], all[7], all[40]]), "pending or not");
+    let disabled = json!([[third], {"state": "confirmed", "active": false}]);
+    admin.test().call("admin", "res.users", "write", disabled, json!({})).await.unwrap();
+    assert_eq!(admin.ids(&format!("{}&status=disabled", path(&some))).await, json!([all[2]]));
+}
+
 /// Who deletes page by page names users that are gone.
 #[tokio::test]
 async fn behind_a_user_who_is_gone() {
