@@ -2,10 +2,13 @@
 //!
 //! The texts follow series 19.0, with which clients compare. How each reaches the wire is the transports' business.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::domain::revocation::Unconfirmed;
 use crate::service::Error;
+
+/// How moments are written.
+pub const DATETIME: &str = "%Y-%m-%d %H:%M:%S";
 
 /// Which exception Odoo would raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -158,10 +161,18 @@ impl OdooError {
                 Self::new(Exception::OperationalError, "the service can't reach its database; try again")
             }
             // Not words that let Odoo try the whole request again by itself: it may be done, or is.
-            Error::Undecided => Self::user(sentence(&error.to_string())),
-            Error::Unconfirmed { nodes, .. } => Self::user(sentence(&Unconfirmed::explain(nodes))),
+            Error::Undecided => Self::unsettled(&error.to_string(), json!({"undecided": true})),
+            Error::Unconfirmed { nodes, .. } => {
+                Self::unsettled(&Unconfirmed::explain(nodes), json!({"unconfirmed": unconfirmed_json(nodes)}))
+            }
             Error::Internal => Self::new(Exception::Exception, "internal error; the server's log says more"),
         }
+    }
+    /// What is done, or may be: a second argument tells programs that nothing is to be done again.
+    fn unsettled(message: &str, detail: Value) -> Self {
+        let mut error = Self::user(sentence(message));
+        error.arguments.push(detail);
+        error
     }
     /// A record that is not there; `uid` is the caller.
     pub fn missing(model: &str, id: i64, uid: i64) -> Self {
@@ -170,6 +181,11 @@ impl OdooError {
             format!("Record does not exist or has been deleted.\n(Record: {model}({id},), User: {uid})"),
         )
     }
+}
+
+/// The nodes that may still accept what was revoked, and by when each must have stopped.
+pub fn unconfirmed_json(nodes: &[Unconfirmed]) -> Value {
+    nodes.iter().map(|own| json!({"node": own.node, "until": own.until.format(DATETIME).to_string()})).collect()
 }
 
 /// A message of the service's as a sentence.

@@ -7,7 +7,7 @@ use super::filter::{Filter, State};
 use crate::cli::client::failure::Failure;
 use crate::cli::client::odoo::{self, Preview};
 use crate::cli::client::progress::Progress;
-use crate::cli::client::{Client, Outcome};
+use crate::cli::client::{Client, MAY_ACCEPT, Outcome};
 
 /// Which authorizations to revoke: the live ones, unless --state or --domain says otherwise.
 #[derive(Args)]
@@ -75,7 +75,7 @@ impl Revoke {
             }
         })?;
         client.output.summary(&sentence(&receipt), &receipt);
-        Ok(Outcome::of(client.warn_of_unconfirmed(&receipt)))
+        Ok(Outcome::of(client.report_unconfirmed(&receipt, MAY_ACCEPT)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a command could not do what it was asked.
 
+use serde_json::Value;
+
 use crate::cli::web::Silence;
 
 /// The exit code of a command that could not be understood, as clap's own.
@@ -26,6 +28,17 @@ pub enum Failure {
         /// Its text.
         message: String,
     },
+    /// It is done, and some node has not confirmed it.
+    #[error("{message}")]
+    Unconfirmed {
+        /// With `unconfirmed`, as receipts have it.
+        receipt: Value,
+        /// Its text.
+        message: String,
+    },
+    /// It may have been done, or not: not to be done again before somebody has looked.
+    #[error("{0}")]
+    Undecided(String),
     /// The server did not answer, or nothing that can be understood.
     #[error("{0}")]
     NoAnswer(String),
@@ -49,7 +62,12 @@ impl Failure {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => WRONG_USAGE,
-            Self::InvalidSession | Self::Refused { .. } | Self::NoAnswer(_) | Self::Other(_) => FAILED,
+            Self::InvalidSession
+            | Self::Refused { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Undecided(_)
+            | Self::NoAnswer(_)
+            | Self::Other(_) => FAILED,
         }
     }
 
@@ -57,7 +75,12 @@ impl Failure {
     pub const fn suggestion(&self) -> Option<&'static str> {
         match self {
             Self::InvalidSession => Some("orest login"),
-            Self::Usage(_) | Self::Refused { .. } | Self::NoAnswer(_) | Self::Other(_) => None,
+            Self::Usage(_)
+            | Self::Refused { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Undecided(_)
+            | Self::NoAnswer(_)
+            | Self::Other(_) => None,
         }
     }
 }

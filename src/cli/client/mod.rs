@@ -33,6 +33,9 @@ use self::session::Session;
 /// Where a server is if nobody says: where `orest serve` listens if nobody says.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8070";
 
+/// What a node may do that has not confirmed a revocation.
+pub const MAY_ACCEPT: &str = "may accept the tokens";
+
 /// The options of every command that acts on a server.
 #[derive(Args, Clone, Debug)]
 pub struct ClientOptions {
@@ -98,13 +101,16 @@ impl Client {
         Session::of(self.profile.clone(), self.url.as_deref())
     }
 
-    /// Says which nodes may still accept what a receipt says is revoked, and whether there are any.
-    pub fn warn_of_unconfirmed(&self, receipt: &Value) -> bool {
+    /// Says which nodes have not confirmed what a receipt says is done, and whether there are any; `meanwhile`: what they may
+    /// do until then.
+    pub fn report_unconfirmed(&self, receipt: &Value, meanwhile: &str) -> bool {
         let mut any = false;
         for node in receipt.get("unconfirmed").and_then(Value::as_array).into_iter().flatten() {
             let text = |name: &str| node.get(name).and_then(Value::as_str).unwrap_or("?");
             let (name, until) = (text("node"), text("until"));
-            self.output.warn(&format!("node {name} has not confirmed it, and may accept the tokens until {until}"));
+            // Odoo's doors write moments without their zone.
+            let zone = if until.ends_with('Z') { "" } else { " UTC" };
+            self.output.error(&format!("node {name} has not confirmed it, and {meanwhile} until {until}{zone}"));
             any = true;
         }
         any

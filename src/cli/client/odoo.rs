@@ -7,8 +7,10 @@ use ureq::http::Method;
 use super::failure::Failure;
 use super::session::Session;
 
-/// The code of `/rpc` for what has changed since it was previewed.
+/// The code of `/rpc` for what has changed since it was previewed, or clashes with what is there.
 pub const CHANGED: &str = "-32009";
+/// The code of `/rpc` for what may have been done.
+const UNDECIDED: &str = "-32052";
 
 /// A call of a method of a model, with arguments by name.
 ///
@@ -22,11 +24,11 @@ pub fn call(session: &mut Session, model: &str, method: &str, arguments: &Value)
         (200, Some(_)) => Ok(answer.json.unwrap_or_default()),
         (200, None) => Err(session.server.unexpected(&answer)),
         (status, _) => match text("message") {
-            Some(message) => Err(Failure::Refused {
-                status,
-                code: text("name").unwrap_or_default().to_owned(),
-                message: message.to_owned(),
-            }),
+            Some(message) => {
+                let code = text("name").unwrap_or_default().to_owned();
+                let detail = answer.json.as_ref().and_then(|body| body.pointer("/arguments/1"));
+                Err(refusal(status, code, message, detail))
+            }
             None => Err(session.server.unexpected(&answer)),
         },
     }
@@ -96,9 +98,20 @@ fn rpc(session: &mut Session, method: &str, params: &Value) -> Result<Value, Fai
     let Some(error) = member("error").filter(|error| error.is_object()) else {
         return Err(session.server.unexpected(&answer));
     };
-    Err(Failure::Refused {
-        status: answer.status,
-        code: error.get("code").map(ToString::to_string).unwrap_or_default(),
-        message: error.get("message").and_then(Value::as_str).unwrap_or("no reason was given").to_owned(),
-    })
+    let code = error.get("code").map(ToString::to_string).unwrap_or_default();
+    let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason was given");
+    Err(refusal(answer.status, code, message, error.get("data")))
+}
+
+/// Among what is refused is what is done all the same, or may be; `detail` says so.
+fn refusal(status: u16, code: String, message: &str, detail: Option<&Value>) -> Failure {
+    let message = message.to_owned();
+    match detail {
+        Some(receipt) if receipt.get("unconfirmed").is_some_and(Value::is_array) => {
+            Failure::Unconfirmed { receipt: receipt.clone(), message }
+        }
+        Some(detail) if detail.get("undecided") == Some(&Value::Bool(true)) => Failure::Undecided(message),
+        _ if code == UNDECIDED => Failure::Undecided(message),
+        _ => Failure::Refused { status, code, message },
+    }
 }

@@ -11,7 +11,7 @@ use crate::cli::client::admin_api::{AdminApi, App, User};
 use crate::cli::client::failure::Failure;
 use crate::cli::client::odoo;
 use crate::cli::client::progress::Progress;
-use crate::cli::client::{Client, Outcome};
+use crate::cli::client::{Client, MAY_ACCEPT, Outcome};
 use crate::domain::object_id::parse_object_id;
 
 /// On whom to act.
@@ -150,8 +150,8 @@ impl Act {
         }
         let (rows, unconfirmed) = match together(&mut api, deed, &app, &users, reason, client) {
             Ok(unconfirmed) => (users.iter().map(|user| Row { user, refused: None }).collect(), unconfirmed),
-            // It has been done, as far as is known, but not everywhere yet: nothing to do again for each.
-            Err(failure @ Failure::Refused { status: 503, .. }) => return Err(failure),
+            // Something between here and the server lost its answer, or it can't do anything now: nothing to do again for each.
+            Err(failure @ Failure::Refused { status: 502..=504, .. }) => return Err(failure),
             Err(Failure::Refused { .. }) => (one_by_one(&mut api, deed, &app, &users, reason, client), false),
             Err(failure) => return Err(failure),
         };
@@ -174,7 +174,7 @@ fn together(
     let unknown = || Failure::Refused { status: 0, code: String::new(), message: "ids of another kind".to_owned() };
     let receipt = match deed {
         // Whoever has let the application in since the users were chosen is meant too: nothing to hold it to.
-        Deed::Revoke => odoo::revoke(api.session(), &domain(app, users).ok_or_else(unknown)?, reason, None)?,
+        Deed::Revoke => odoo::revoke(api.session(), &domain(app, users).ok_or_else(unknown)?, reason, None),
         Deed::Disable | Deed::Enable | Deed::Delete => {
             let ids = record_ids(users).ok_or_else(unknown)?;
             let (method, arguments) = match deed {
@@ -182,11 +182,17 @@ fn together(
                 Deed::Delete => ("unlink", json!({"ids": ids, "reason": reason})),
                 Deed::Revoke | Deed::Disable => ("action_disable", json!({"ids": ids, "reason": reason})),
             };
-            odoo::call(api.session(), "res.users", method, &arguments)?
+            odoo::call(api.session(), "res.users", method, &arguments)
         }
     };
     drop(progress);
-    Ok(client.warn_of_unconfirmed(&receipt))
+    let receipt = match receipt {
+        // Deeds without a receipt say it so.
+        Err(Failure::Unconfirmed { receipt, .. }) => receipt,
+        other => other?,
+    };
+    let meanwhile = if deed == Deed::Enable { "may go on refusing them" } else { MAY_ACCEPT };
+    Ok(client.report_unconfirmed(&receipt, meanwhile))
 }
 
 /// Each by himself. Where the server is silent, nobody waits for it once for each of the others.

@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::Group;
 use crate::limits;
 use crate::orm::call::{Answer, Arguments, Caller, Env, Handler, Method, Orm, Param};
-use crate::orm::error::{Exception, OdooError, sentence};
+use crate::orm::error::{DATETIME, Exception, OdooError, sentence, unconfirmed_json};
 use crate::orm::field::Model;
 use crate::orm::models::authorization::AUTHORIZATION;
 use crate::orm::python;
@@ -20,7 +20,6 @@ use crate::service::Error;
 use crate::service::records::{ActionName, BuiltIn, ServerAction};
 use crate::service::revoke::RevokeOptions;
 
-const DATETIME: &str = "%Y-%m-%d %H:%M:%S";
 const AUTHORIZATIONS: &[&str] = &["orest.authorization"];
 const USERS: &[&str] = &["res.users"];
 const APPLICATIONS: &[&str] = &["orest.application"];
@@ -169,11 +168,6 @@ fn receipt_json(receipt: &Receipt) -> Value {
         "already_revoked": receipt.already_revoked,
         "unconfirmed": unconfirmed_json(&receipt.unconfirmed),
     })
-}
-
-/// The nodes that may still accept what was revoked, and by when each must have stopped.
-fn unconfirmed_json(nodes: &[Unconfirmed]) -> Value {
-    nodes.iter().map(|own| json!({"node": own.node, "until": own.until.format(DATETIME).to_string()})).collect()
 }
 
 /// The inverse of [`unconfirmed_json`], of a receipt.

@@ -226,9 +226,10 @@ mod tests {
             let typed = crate::transport::rpc::error::object(&refusal);
             let _ = writeln!(
                 table,
-                "{refusal:?} | {}: {:?} | {} {} {}",
+                "{refusal:?} | {}: {:?}{} | {} {} {}",
                 error.exception.name(),
                 error.message,
+                error.arguments.get(1).map(|detail| format!(" {detail}")).unwrap_or_default(),
                 typed.code(),
                 typed.message(),
                 typed.data().map_or("-", |data| data.get())
