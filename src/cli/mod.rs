@@ -41,7 +41,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve all doors: Odoo's JSON-RPC, OAuth 2.0, the typed namespace
+    /// Serve Odoo's RPC, OAuth 2.0, the REST APIs, the gateway for reverse proxies, and /rpc
     Serve(serve::Serve),
     /// Add authorizations to a demo, for trials at scale
     Demo(demo::Demo),
@@ -98,13 +98,20 @@ impl OfAServer {
 #[derive(Args, Clone, Debug)]
 struct Place {
     /// TOML file with these settings: listen, database.url, data_dir, base_url, database_name, trust_proxy
-    #[arg(long, value_name = "FILE", env = "OREST_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "OREST_CONFIG")]
     config: Option<PathBuf>,
     /// Database, such as sqlite:///var/lib/orest/orest.sqlite3 or postgres://orest@db.example/orest [default: orest.sqlite3 in the data folder]
-    #[arg(long, value_name = "URL", env = "OREST_DATABASE_URL", hide_env_values = true, alias = "database")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "OREST_DATABASE_URL",
+        hide_env_values = true,
+        alias = "database"
+    )]
     database_url: Option<String>,
     /// Folder of the sealing keys and the database [default: ~/.local/share/orest]
-    #[arg(long, value_name = "DIR", env = "OREST_DATA_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "OREST_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }
 

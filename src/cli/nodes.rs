@@ -1,8 +1,9 @@
 //! `orest nodes`: who serves the database.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
+use super::client::output::Format;
 use super::{Place, say};
 use crate::config::Layer;
 use crate::service::nodes::{LeaseState, NodeStatus, list_nodes};
@@ -13,15 +14,9 @@ use crate::store::Store;
 pub struct Nodes {
     #[command(flatten)]
     place: Place,
-    /// A table for people, or JSON for scripts
-    #[arg(long, short, value_enum, default_value = "table")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Table,
-    Json,
+    /// `json`: for scripts
+    #[arg(long, short = 'f', value_name = "FORMAT", value_parser = Format::parse, alias = "format")]
+    output_format: Option<Format>,
 }
 
 impl Nodes {
@@ -32,10 +27,10 @@ impl Nodes {
         }
         let store = tokio::task::spawn_blocking(move || Store::open_current(&config.database)).await??;
         let nodes = list_nodes(&store).await?;
-        match self.format {
+        match self.output_format.unwrap_or_default() {
             Format::Json => say(serde_json::to_string_pretty(&nodes.iter().map(describe).collect::<Vec<_>>())?),
-            Format::Table if nodes.is_empty() => say("No node serves this database."),
-            Format::Table => table(&nodes),
+            Format::Text if nodes.is_empty() => say("No node serves this database."),
+            Format::Text => table(&nodes),
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -34,7 +35,7 @@ pub struct Serve {
     #[arg(long, value_name = "NAME", env = "OREST_DATABASE_NAME")]
     database_name: Option<String>,
     /// Believe X-Forwarded-For: only behind a reverse proxy that sets it
-    #[arg(long, env = "OREST_TRUST_PROXY")]
+    #[arg(long, env = "OREST_TRUST_PROXY", value_parser = BoolishValueParser::new())]
     trust_proxy: bool,
     /// Address and port at which /metrics is served, in Prometheus' text format [default: not at all]
     #[arg(long, value_name = "ADDR", env = "OREST_METRICS_LISTEN")]

@@ -47,7 +47,8 @@ impl Doctor {
             Err(error) => report.fail("settings", format!("{error:#}"), "correct them"),
         }
         let Report { checks, warnings, failures } = report;
-        let counts = format!("{checks} checks: {failures} failed, {warnings} with a warning");
+        let noun = if checks == 1 { "check" } else { "checks" };
+        let counts = format!("{checks} {noun}: {failures} failed, {warnings} with a warning");
         if failures > 0 {
             anyhow::bail!("{counts}");
         }
