@@ -3,7 +3,8 @@
 mod acts;
 mod app_users;
 mod authorizations;
-mod client;
+pub mod client;
+pub mod gate;
 mod local;
 mod sessions;
 mod terminal;

@@ -1,8 +1,9 @@
 //! What is printed: lines for people, or one JSON object a line; to standard output and standard error, or to a file.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal as _, Write};
+use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -178,7 +179,7 @@ impl Output {
         line.insert("time".to_owned(), time.into());
         line.insert("level".to_owned(), level.as_str().into());
         line.extend(members.map(|(name, value)| (name.to_owned(), value)));
-        self.write(level, &Value::Object(line).to_string());
+        self.write(level, &escaped(&Value::Object(line).to_string()));
     }
 
     /// Whoever has stopped reading, such as `head`, has seen enough: that is no error.
@@ -194,9 +195,40 @@ impl Output {
 
 /// What others have named is shown on a terminal: nothing that would move about on it, or turn the order of letters round.
 pub fn printable(text: &str) -> String {
-    let moves = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     text.chars().map(|letter| if moves(letter) { '\u{fffd}' } else { letter }).collect()
+}
+
+/// A line of JSON is read on terminals too: the same letters, escaped. They stand within its texts alone.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if moves(letter) {
+            let _ = write!(text, "\\u{:04x}", u32::from(letter));
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+/// Also U+0080 to U+009F: some terminals take them for the beginning of a sequence. All of them need four digits at most.
+fn moves(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As they are read, so they were written.
+    #[test]
+    fn lines_of_json_move_nothing_either() {
+        let name = "a\u{9b}2J\u{7f}\u{85}\u{1b}[0m\u{202e}é\u{feff}\"\\";
+        let line = escaped(&json!({ name: name }).to_string());
+        let text = r#"a\u009b2J\u007f\u0085\u001b[0m\u202eé\ufeff\"\\"#;
+        assert_eq!(line, format!(r#"{{"{text}":"{text}"}}"#));
+        assert_eq!(serde_json::from_str::<Value>(&line).expect("JSON"), json!({ name: name }));
+        assert_eq!(printable(name).chars().filter(|letter| *letter == '\u{fffd}').count(), 6);
+    }
 }

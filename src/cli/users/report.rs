@@ -70,6 +70,26 @@ mod tests {
     }
 
     #[test]
+    fn the_eight_provider_types_have_their_names_and_their_order() {
+        let types = [
+            ("local-userpass", "User/Password", "Email"),
+            ("api-key", "ApiKey", "Name"),
+            ("oauth2-facebook", "Facebook", "ID"),
+            ("oauth2-google", "Google", "ID"),
+            ("anon-user", "Anonymous", "ID"),
+            ("custom-token", "Custom JWT", "ID"),
+            ("oauth2-apple", "Apple", "ID"),
+            ("custom-function", "Custom Function", "ID"),
+        ];
+        let users: Vec<User> = types.iter().rev().map(|(name, ..)| user(name, &[name])).collect();
+        let shown: Vec<_> = tables(&users, |user| user, ["Enabled", "Details"], |_| [String::new(), String::new()])
+            .iter()
+            .map(|table| (table.title.clone(), table.headers[0]))
+            .collect();
+        assert_eq!(shown, types.map(|(_, title, header)| (format!("Provider type: {title}"), header)));
+    }
+
+    #[test]
     fn choices_say_who_is_who() {
         assert_eq!(Section::choice(&user("a", &["local-userpass"])), "User/Password - a@test.com - a");
         assert_eq!(Section::choice(&user("b", &["api-key"])), "ApiKey - name of b - b");

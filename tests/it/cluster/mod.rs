@@ -2,11 +2,13 @@
 //!
 //! * [`revoking`], [`joining`], [`keys`], [`line`](mod@line): in one process; when a call has returned on one node, no other acts on what was
 //!   before it.
+//! * [`commands`]: what the command line says when a node is cut off.
 //! * [`faults`]: real processes, and everything that can go wrong between them, by [`fleet`], [`proxy`] and [`postgres`];
 //!   [`checker`] asks all nodes without a pause and judges each answer.
 
 mod checker;
 mod client;
+mod commands;
 mod faults;
 mod fleet;
 mod joining;

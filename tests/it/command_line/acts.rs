@@ -1,53 +1,10 @@
 //! `orest users revoke`, `disable`, `enable` and `delete`: what they do, for whom it fails, and what they print.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-
 use serde_json::json;
+use snapbox::{assert_data_eq, str};
 
 use super::client::Shell;
-
-/// Stands before a server and says no to some calls, by the first line of the request.
-fn gate(server: &str, refuses: impl Fn(&str) -> bool + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let server = server.to_owned();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = Vec::new();
-            let mut buffer = [0; 4096];
-            let head = loop {
-                let read = stream.read(&mut buffer).unwrap();
-                request.extend_from_slice(&buffer[..read]);
-                let text = String::from_utf8_lossy(&request).into_owned();
-                if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                    let length = head
-                        .lines()
-                        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-                    if body.len() >= length.unwrap_or(0) {
-                        break head.to_owned();
-                    }
-                }
-                assert!(read > 0, "{text}");
-            };
-            let first = head.lines().next().unwrap();
-            if refuses(first) {
-                let body = r#"{"error": "out of order", "error_code": "InternalServerError"}"#;
-                let length = body.len();
-                write!(stream, "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
-                continue;
-            }
-            let text = String::from_utf8(request).unwrap().replacen("\r\n", "\r\nConnection: close\r\n", 1);
-            let mut behind = TcpStream::connect(&server).unwrap();
-            behind.write_all(text.as_bytes()).unwrap();
-            let mut answer = Vec::new();
-            behind.read_to_end(&mut answer).unwrap();
-            stream.write_all(&answer).unwrap();
-        }
-    });
-    format!("http://{address}")
-}
+use super::gate::{Gate, OUT_OF_ORDER};
 
 fn table(header: &str, rows: &[(&str, &str, &str, &str)]) -> String {
     let details = rows.iter().map(|row| row.3.len()).max().unwrap().max("Details".len());
@@ -189,16 +146,15 @@ fn one_of_three_is_refused_by_the_server() {
 
 #[test]
 fn a_server_that_fails_for_one_user_of_three() {
-    let shell = Shell::signed_out();
-    let login =
-        |url: &str| shell.run(&["login", "--url", url, "--username", "admin", "--password", "admin", "-y"]).done();
-    login(&shell.url());
+    let shell = Shell::new();
     let ids = shell.app_with_users("Eggcorn", &["ann@example.com", "ben@example.com", "cem@example.com"]);
     let [ann, ben, cem] = &ids[..] else { panic!("{ids:?}") };
     let of_ben = format!("/users/{ben}");
-    login(&gate(&shell.server.address, move |line| {
-        line.contains(" /rpc ") || line.contains("/json/2/") || (line.contains(&of_ben) && !line.starts_with("GET "))
-    }));
+    let gate = Gate::start(&shell.server.address, move |call| {
+        let act = !call.starts_with("GET ") && call.contains(&of_ben);
+        if call.ends_with(" /rpc") || call.contains("/json/2/") || act { OUT_OF_ORDER } else { None }
+    });
+    shell.sign_in(&gate.url);
     for (deed, header, [failed, done]) in [
         ("revoke", "Session Revoked", ["false", "true"]),
         ("disable", "Enabled", ["true", "false"]),
@@ -225,6 +181,166 @@ fn a_server_that_fails_for_one_user_of_three() {
         (said.code, said.out),
         (1, table("Session Revoked", &[("ben@example.com", ben, "false", "unexpected status code 500")]))
     );
+}
+
+/// However many they are: who they are is one call, and the act is one.
+#[test]
+fn one_call_for_the_whole_selection() {
+    let shell = Shell::new();
+    let ids = shell.app_with_users("Eggcorn", &["ann@example.com", "ben@example.com", "cem@example.com"]);
+    let gate = Gate::start(&shell.server.address, |_| None);
+    shell.sign_in(&gate.url);
+    for (deed, call) in [
+        ("revoke", "POST /rpc"),
+        ("disable", "POST /json/2/res.users/action_disable"),
+        ("enable", "POST /json/2/res.users/action_enable"),
+        ("delete", "POST /json/2/res.users/unlink"),
+    ] {
+        gate.requests();
+        shell.run(&["users", deed, "-a", "egg", "-u", &ids.join(",")]).done();
+        let mut requests = gate.requests();
+        assert_eq!(requests.pop().as_deref(), Some(call));
+        assert_data_eq!(
+            requests.join("\n"),
+            str![[r#"
+GET /api/admin/v3.0/auth/profile
+GET /api/admin/v3.0/groups/000000000000000000000001/apps
+GET /api/admin/v3.0/groups/000000000000000000000001/apps/[..]/users?ids=[..]%2C[..]%2C[..]
+"#]]
+        );
+    }
+}
+
+/// As a proxy answers that has lost the server: it may have been done, and nobody is tried again by himself.
+#[test]
+fn what_may_have_been_done_is_not_done_again() {
+    let shell = Shell::new();
+    let ids = shell.app_with_users("Eggcorn", &["ann@example.com", "ben@example.com"]);
+    for (answer, said) in [
+        ((503, "{}"), "unexpected status code 503"),
+        ((504, r#"{"name": "x", "message": "The answer was lost."}"#), "The answer was lost."),
+        (
+            (422, r#"{"name": "x", "message": "It may be done.", "arguments": ["x", {"undecided": true}]}"#),
+            "It may be done.",
+        ),
+    ] {
+        let gate = Gate::start(&shell.server.address, move |call| call.contains("/json/2/").then_some(answer));
+        shell.sign_in(&gate.url);
+        for deed in ["disable", "enable", "delete"] {
+            gate.requests();
+            let refused = shell.run(&["users", deed, "-a", "egg", "-u", &ids.join(",")]).refused(1);
+            assert_eq!(refused, format!("user {deed} failed: {said}\n"));
+            let acts: Vec<_> = gate.requests().into_iter().filter(|call| !call.starts_with("GET ")).collect();
+            assert_eq!(acts.len(), 1, "{acts:?}");
+        }
+    }
+}
+
+#[test]
+fn why_two_are_disabled_or_deleted_stands_in_one_act() {
+    let shell = Shell::new();
+    let ids = shell.app_with_users("Eggcorn", &["ann@example.com", "ben@example.com"]);
+    let both = ids.join(",");
+    for (deed, channel) in [("disable", "user_disable"), ("delete", "user_delete")] {
+        let acts = shell.acts();
+        shell.run(&["users", deed, "-a", "egg", "-u", &both, "--reason", "left the company"]).done();
+        assert_eq!(shell.acts(), acts + 1, "{deed}");
+        let act = shell.last_act();
+        assert_eq!((&act["channel"], &act["reason_admin"]), (&json!(channel), &json!("left the company")));
+    }
+}
+
+#[test]
+fn a_trial_does_nothing() {
+    let shell = Shell::new();
+    let ids = shell.app_with_users("Eggcorn", &["ann@example.com"]);
+    shell.run(&["users", "disable", "-a", "egg", "-u", &ids[0]]).done();
+    let gate = Gate::start(&shell.server.address, |_| None);
+    shell.sign_in(&gate.url);
+    let acts = shell.acts();
+    let trial = |deed: &str| shell.run(&["users", deed, "-a", "egg", "-u", &ids[0], "--dry-run"]).done();
+    gate.requests();
+    assert_data_eq!(
+        trial("enable"),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details         
+  ---------------  ------------------------  ------  -------  ----------------
+  ann@example.com  [..]  normal  false    would be enabled
+Dry run: nothing was done
+
+"#]]
+    );
+    assert_data_eq!(
+        trial("delete"),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Deleted  Details         
+  ---------------  ------------------------  ------  -------  ----------------
+  ann@example.com  [..]  normal  false    would be deleted
+Dry run: nothing was done
+
+"#]]
+    );
+    assert!(gate.requests().iter().all(|call| call.starts_with("GET ")), "it asks, and tells nothing");
+    let there = json!([["login", "=", "ann@example.com"], ["active", "=", false]]);
+    assert_eq!((shell.server.count("res.users", &there), shell.acts()), (1, acts));
+}
+
+/// He is named once, whether nobody knows how he signs in or he does it in two ways.
+#[test]
+fn who_has_no_identity_or_two() {
+    let shell = Shell::new();
+    let name = shell.demo["applications"][0]["name"].as_str().unwrap();
+    let number = shell.call("orest.application", "search", &json!([[["name", "=", name]]]), &json!({}));
+    let (number, name) = (number[0].as_i64().unwrap(), &name.to_lowercase().replace(' ', "-"));
+    let user = |login: &str| {
+        let found = shell.call("res.users", "search", &json!([[["login", "=", login]]]), &json!({}));
+        found[0].as_i64().unwrap()
+    };
+    let (alice, bob) = (user("alice"), user("bob"));
+    let own = shell.call("orest.identity", "search", &json!([[["user_id", "in", [alice, bob]]]]), &json!({}));
+    shell.call("orest.identity", "unlink", &json!([own]), &json!({}));
+    for provider in ["oauth2-google", "local-userpass"] {
+        let identity = json!({"user_id": bob, "provider": provider, "subject": "bob", "application_id": number});
+        shell.call("orest.identity", "create", &json!([identity]), &json!({}));
+    }
+    let both = format!("{alice:024x},{bob:024x}");
+    let said = |line: &[&str]| shell.run(&[line, &["-a", name, "-u", &both]].concat()).done();
+    assert_data_eq!(
+        said(&["users", "list"]),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Last Authenticated
+  ---------------  ------------------------  ------  -------  ------------------
+  bob@example.com  [..]  normal  true     [..]
+Provider type: None
+  Name          ID                        Type    Enabled  Last Authenticated
+  ------------  ------------------------  ------  -------  ------------------
+  Alice Ahrens  [..]  normal  true     [..]
+
+"#]]
+    );
+    let everybody = shell.run(&["users", "list", "-a", name]).done();
+    for id in both.split(',') {
+        assert_eq!(everybody.matches(id).count(), 1, "{everybody}");
+    }
+    assert_data_eq!(
+        said(&["users", "revoke"]),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Session Revoked  Details
+  ---------------  ------------------------  ------  ---------------  -------
+  bob@example.com  [..]  normal  true                    
+Provider type: None
+  Name          ID                        Type    Session Revoked  Details
+  ------------  ------------------------  ------  ---------------  -------
+  Alice Ahrens  [..]  normal  true                    
+
+"#]]
+    );
+    let live = json!([["application_id", "=", number], ["user_id", "in", [alice, bob]], ["state", "=", "live"]]);
+    assert_eq!(shell.server.count("orest.authorization", &live), 0);
 }
 
 /// Users are Odoo's then: it says so for each, and revoking goes on.

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::client::Shell;
+use super::gate::Gate;
 
 #[test]
 fn users_are_created_and_listed() {
@@ -115,19 +116,50 @@ fn applications_are_found_by_how_they_begin() {
 fn all_pages_are_read() {
     let shell = Shell::new();
     shell.app_with_users("Eggcorn", &["first@example.com"]);
-    let app = shell.call("orest.application", "search", &json!([[["name", "=", "Eggcorn"]]]), &json!({}))[0].clone();
-    let users: Vec<_> = (0..120)
-        .map(|number| {
-            let login = format!("many-{number}@example.com");
-            let identity = json!([0, 0, {"provider": "local-userpass", "subject": login, "application_id": app}]);
-            json!({"name": login, "login": login, "identity_ids": [identity]})
-        })
-        .collect();
-    shell.call("res.users", "create", &json!([users]), &json!({}));
-    let listed = shell.run(&["users", "list", "-a", "egg"]).done();
-    assert_eq!(listed.lines().count(), 3 + 121);
+    shell.make_users(120, "confirmed");
+    shell.make_users(107, "pending");
+    let listed = |more: &[&str]| shell.run(&[&["users", "list", "-a", "egg"], more].concat()).done();
+    assert_eq!(listed(&[]).lines().count(), 3 + 121);
+    assert_eq!(listed(&["--pending"]).lines().count(), 3 + 107);
+    let deleted = shell.run(&["users", "delete", "-a", "egg", "--pending", "-y"]).done();
+    assert_eq!(deleted.lines().filter(|line| line.contains("  true  ")).count(), 107);
     let revoked = shell.run(&["users", "revoke", "-a", "egg", "-y"]).done();
     assert_eq!(revoked.lines().filter(|line| line.contains("  true  ")).count(), 121);
+    assert_eq!(listed(&["--pending"]), "No available users to show\n");
+}
+
+/// Many are asked for by few calls, whoever they are; a server that knows no such call is asked for each.
+#[test]
+fn who_is_named_is_found_whatever_the_server_knows() {
+    let shell = Shell::new();
+    shell.app_with_users("Eggcorn", &["first@example.com"]);
+    let confirmed = shell.make_users(56, "confirmed");
+    let pending = shell.make_users(1, "pending");
+    let nobody = "0000000000000000000fffff";
+    // The last in front: what is shown is in the order of the ids.
+    let ids: Vec<&str> = pending.iter().chain(&confirmed).map(String::as_str).chain([nobody]).rev().collect();
+    let list = ["users", "list", "-a", "egg", "-u", &ids.join(","), "-f", "json"];
+    let gate = Gate::start(&shell.server.address, |_| None);
+    shell.sign_in(&gate.url);
+    gate.requests();
+    let said = shell.run(&list);
+    let asked = |calls: &[String], what: &str| calls.iter().filter(|call| call.contains(what)).count();
+    let calls = gate.requests();
+    assert_eq!((asked(&calls, "/users?ids="), asked(&calls, "/users/")), (2, 1), "{calls:?}");
+    let lines = said.json();
+    assert_eq!((said.code, lines.len()), (1, 2), "{said:?}");
+    let shown: Vec<_> =
+        lines[0]["data"].as_array().unwrap().iter().map(|row| row["ID"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(shown, [confirmed, pending].concat());
+    assert_eq!(lines[1]["err"], json!(format!("user '{nobody}' not found")));
+
+    for own in ["[]", r#"[{"_id": "00000000000000000000aaaa"}]"#] {
+        let older = Gate::start(&shell.server.address, move |call| call.contains("/users?ids=").then_some((200, own)));
+        shell.sign_in(&older.url);
+        older.requests();
+        assert_eq!(shell.run(&list).json(), lines);
+        assert_eq!(asked(&older.requests(), "/users/"), 58);
+    }
 }
 
 fn record(id: &str) -> i64 {

@@ -71,10 +71,14 @@ impl Shell {
     /// Signed in as the administrator.
     pub fn new() -> Self {
         let shell = Self::signed_out();
-        let url = shell.url();
-        let login = ["login", "--url", &url, "--username", "admin", "--password", "admin"];
-        assert_eq!(shell.run(&login).done(), "Successfully logged in\n");
+        shell.sign_in(&shell.url());
         shell
+    }
+
+    /// The administrator signs in at this address; his session from before ends.
+    pub fn sign_in(&self, url: &str) {
+        let login = ["login", "--url", url, "--username", "admin", "--password", "admin", "-y"];
+        assert_eq!(self.run(&login).done(), "Successfully logged in\n");
     }
 
     pub fn signed_out() -> Self {
@@ -133,6 +137,20 @@ impl Shell {
         let said = self.run(&line);
         assert_eq!(said.code, 0, "{said:?}");
         said.json()[0]["doc"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Users of Eggcorn; their ids.
+    pub fn make_users(&self, count: usize, state: &str) -> Vec<String> {
+        let app = self.call("orest.application", "search", &json!([[["name", "=", "Eggcorn"]]]), &json!({}))[0].clone();
+        let users: Vec<_> = (0..count)
+            .map(|number| {
+                let login = format!("{state}-{number}@example.com");
+                let identity = json!([0, 0, {"provider": "local-userpass", "subject": login, "application_id": app}]);
+                json!({"name": login, "login": login, "state": state, "identity_ids": [identity]})
+            })
+            .collect();
+        let made = self.call("res.users", "create", &json!([users]), &json!({}));
+        made.as_array().unwrap().iter().map(|id| format!("{:024x}", id.as_i64().unwrap())).collect()
     }
 
     pub fn is_live(&self, token: &str) -> bool {

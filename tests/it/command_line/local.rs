@@ -120,6 +120,34 @@ fn wrong_usage_is_code_2_and_says_what_is_right() {
     }
 }
 
+/// Where things are can be said behind the command as well.
+#[test]
+fn places_and_switches_are_read_wherever_they_stand() {
+    let home = tempfile::tempdir().unwrap();
+    let (here, there) = (home.path().join("here"), home.path().join("there"));
+    let place = there.to_str().unwrap();
+    let data = |command: &mut std::process::Command| command.env("OREST_DATA_DIR", &here).output().unwrap();
+    for line in [["keys", "list", "--data-dir", place], ["keys", "--data-dir", place, "list"]] {
+        let output = data(command(home.path()).args(line));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(1) && said.contains(&format!("there is no database in {place}")),
+            "{said}"
+        );
+    }
+    for format in [["-f", "json"], ["--output-format", "json"], ["--format", "json"]] {
+        let output = data(command(home.path()).arg("nodes").args(format).args(["--data-dir", place]));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("the database is a file"), "{said}");
+    }
+    // As compose files and units have it; and a typing error does not open a door.
+    for (value, code) in [("1", 1), ("0", 1), ("yes", 1), ("true", 1), ("flase", 2)] {
+        let mut serve = command(home.path());
+        let output = data(serve.env("OREST_TRUST_PROXY", value).args(["serve", "--listen", "nowhere"]));
+        assert_eq!(output.status.code(), Some(code), "{value}: {output:?}");
+    }
+}
+
 #[test]
 fn a_profile_that_others_can_read_is_not_used() {
     let home = tempfile::tempdir().unwrap();

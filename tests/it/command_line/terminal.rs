@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::json;
 
 use super::client::Shell;
+use super::gate::{Gate, OUT_OF_ORDER};
 
 const DOWN: &str = "\u{1b}[B";
 const ENTER: &str = "\r";
@@ -206,6 +209,85 @@ fn a_password_is_asked_for_and_not_shown() {
     assert!(seen.ends_with("Successfully logged in\n") && code == Some(0), "{seen}");
     let after = plain(&seen).split_once("Password").unwrap().1.to_owned();
     assert!(!after.contains("admin"), "{after}");
+}
+
+#[test]
+fn what_is_not_given_for_a_new_user_is_asked_for() {
+    let shell = Shell::new();
+    shell.app_with_users("Eggcorn", &[]);
+    let mut screen = terminal(&shell, &["users", "create", "-a", "egg"]);
+    screen.wait_for("Which auth provider type are you creating a user for?");
+    screen.wait_for("api-key");
+    screen.wait_for("email");
+    screen.press(DOWN);
+    screen.press(ENTER);
+    screen.wait_for("New Email");
+    screen.press("ann@example.com\r");
+    screen.wait_for("New Password");
+    screen.press("secret of hers\r");
+    screen.wait_for("Confirmation");
+    // Twice the same, or both again.
+    screen.press("secret of his\r");
+    screen.wait_for("The answers don't match.");
+    screen.press("secret of hers\rsecret of hers\r");
+    let (seen, code) = screen.end();
+    assert_eq!(code, Some(0), "{seen}");
+    let plainly = plain(&seen);
+    assert!(!plainly.contains("secret"), "{plainly}");
+    let (_, document) = plainly.split_once("Successfully created user\n").unwrap();
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    assert_eq!((&document["email"], &document["type"]), (&json!("ann@example.com"), &json!("normal")));
+    assert!(shell.server.login("ann@example.com", "secret of hers").is_u64());
+
+    let mut screen = terminal(&shell, &["users", "create", "-a", "egg"]);
+    screen.wait_for("Which auth provider type are you creating a user for?");
+    screen.press(ENTER);
+    screen.wait_for("API Key Name");
+    screen.press("nightly\r");
+    let (seen, code) = screen.end();
+    assert_eq!(code, Some(0), "{seen}");
+    let plainly = plain(&seen);
+    let (_, document) = plainly.split_once("Successfully created API Key\n").unwrap();
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    assert_eq!(document["name"], "nightly");
+    let key = document["key"].as_str().unwrap();
+    let counted = shell.server.post_as(key, "/json/2/res.users/search_count", &json!({"domain": []}));
+    assert!(counted.is_u64(), "it is good: {counted}");
+}
+
+/// Where each is tried by himself that takes a while: for more than a screenful there is a bar, as long as it takes.
+#[test]
+fn progress_is_for_who_watches() {
+    let shell = Shell::new();
+    shell.app_with_users("Eggcorn", &[]);
+    let ids = shell.make_users(30, "confirmed");
+    let (go_on, wait) = channel();
+    let (wait, acts) = (Mutex::new(wait), AtomicUsize::new(0));
+    let gate = Gate::start(&shell.server.address, move |call| {
+        if call.contains("/json/2/") {
+            return OUT_OF_ORDER;
+        }
+        if call.ends_with("able") && acts.fetch_add(1, Ordering::SeqCst) == 9 {
+            wait.lock().unwrap().recv().unwrap();
+        }
+        None
+    });
+    shell.sign_in(&gate.url);
+    let mut screen = terminal(&shell, &["users", "disable", "-a", "egg", "-y"]);
+    screen.wait_for("30 users");
+    screen.wait_for(" 9/30 users, ");
+    go_on.send(()).unwrap();
+    let (seen, code) = screen.end();
+    assert_eq!(code, Some(0), "{seen}");
+    let (progress, table) = seen.rsplit_once("Provider type: ").unwrap();
+    assert!(progress.contains('█') && progress.ends_with("\u{1b}[2K"), "it is gone when it is done: {progress:?}");
+    assert_eq!((table.lines().count(), table.contains("/30")), (33, false), "{table}");
+
+    let (seen, code) = terminal(&shell, &["users", "enable", "-a", "egg", "-u", &ids[..20].join(",")]).end();
+    assert!(code == Some(0) && !seen.contains("/20"), "a screenful is there at once: {seen}");
+    // Nothing of it where nobody watches, be it that it takes long.
+    let piped = shell.run(&["users", "disable", "-a", "egg", "-y"]).done();
+    assert!(piped.starts_with("Provider type: User/Password\n") && piped.lines().count() == 33, "{piped}");
 }
 
 #[test]

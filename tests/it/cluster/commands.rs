@@ -1,0 +1,114 @@
+//! What the command line says when a node is cut off while it acts: it is done, and who has not confirmed it until when.
+
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use orest::domain::time::{Clock as _, SystemClock};
+use serde_json::json;
+use snapbox::{assert_data_eq, str};
+
+use super::fleet::{ADMIN, Fleet};
+use super::proxy::Line;
+use crate::command_line::client::{Said, run};
+use crate::command_line::gate::{Gate, OUT_OF_ORDER};
+use crate::support::database::Kind;
+
+/// Nobody has to be waited out in this test, and everything is done while the lease lasts that the other node has.
+const LEASE: &str = "30s";
+const WAIT: &str = "2s";
+
+/// The moment that is named: soon, and no later than the lease's end.
+fn check_until(text: &str) {
+    let text = text.trim_end().replace('T', " ");
+    let moment = NaiveDateTime::parse_from_str(text.trim_end_matches([' ', 'U', 'T', 'C', 'Z']), "%Y-%m-%d %H:%M:%S");
+    let left = moment.unwrap_or_else(|_| panic!("{text}")) - SystemClock.now();
+    assert!(left.to_std().is_ok_and(|left| left <= Duration::from_secs(31)), "{text}: {left}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_not_confirmed_is_named() {
+    if !Kind::has_postgres() {
+        return;
+    }
+    let settings = [("OREST_CLUSTER_LEASE", LEASE), ("OREST_CLUSTER_REVOKE_WAIT", WAIT)];
+    let mut fleet = Fleet::start_with(1, 3, &settings).await;
+    fleet.add(&[&settings[..], &[("OREST_NODE_NAME", "auth-2")]].concat()).await;
+    fleet.nodes[1].wait_until_ready().await;
+    tokio::task::block_in_place(|| act(&fleet));
+}
+
+fn act(fleet: &Fleet) {
+    let home = tempfile::tempdir().unwrap();
+    let run = |line: &[&str]| run(home.path(), line);
+    let sign_in = |url: &str| {
+        let login = ["login", "--url", url, "--username", ADMIN.0, "--password", ADMIN.1, "-y"];
+        assert_eq!(run(&login).done(), "Successfully logged in\n");
+    };
+    let address = fleet.nodes[0].address.to_string();
+    sign_in(&format!("http://{address}"));
+    let create = |email: &str| {
+        let said = run(&["users", "create", "-a", "chaos", "--email", email, "--password", "secret", "-f", "json"]);
+        said.json()[0]["doc"]["id"].as_str().unwrap_or_else(|| panic!("{said:?}")).to_owned()
+    };
+    let [ann, ben, cem] = ["ann@example.com", "ben@example.com", "cem@example.com"].map(create);
+    let both = format!("{ann},{ben}");
+    let cut_off = Gate::start(&address, |call| if call.contains("/json/2/") { OUT_OF_ORDER } else { None });
+
+    fleet.nodes[1].proxy.set(Line::Cut);
+    let unconfirmed = |said: &Said, meanwhile: &str| {
+        assert_eq!(said.code, 1, "{said:#?}");
+        let until = said.err.strip_prefix(&format!("node auth-2 has not confirmed it, and {meanwhile} until "));
+        check_until(until.unwrap_or_else(|| panic!("{said:#?}")));
+    };
+    let domain = format!("[('id', '=', {})]", fleet.tokens[0].authorization);
+    let said = run(&["authorizations", "revoke", "--domain", &domain, "-y"]);
+    unconfirmed(&said, "may accept the tokens");
+    assert!(said.out.contains(": 1 authorization revoked\n"), "{said:?}");
+    let domain = format!("[('id', '=', {})]", fleet.tokens[1].authorization);
+    let as_json = run(&["authorizations", "revoke", "--domain", &domain, "-y", "-f", "json"]);
+    let lines = as_json.json();
+    assert_eq!((as_json.code, &lines[0]["doc"]["unconfirmed"][0]["node"]), (1, &json!("auth-2")), "{as_json:?}");
+    assert_eq!(lines[1]["level"], "error");
+    assert!(as_json.err.contains(r#""err":"node auth-2 has not confirmed it"#), "{as_json:?}");
+
+    // The tokens are the administrator's own.
+    let said = run(&["users", "revoke", "-a", "chaos", "-u", &format!("{:024x}", 2)]);
+    unconfirmed(&said, "may accept the tokens");
+    let said = run(&["users", "disable", "-a", "chaos", "-u", &both]);
+    unconfirmed(&said, "may accept the tokens");
+    assert_data_eq!(
+        said.out,
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details
+  ---------------  ------------------------  ------  -------  -------
+  ann@example.com  [..]  normal  false           
+  ben@example.com  [..]  normal  false           
+
+"#]]
+    );
+    unconfirmed(&run(&["users", "enable", "-a", "chaos", "-u", &ben]), "may go on refusing them");
+    let said = run(&["users", "delete", "-a", "chaos", "-u", &both]);
+    unconfirmed(&said, "may accept the tokens");
+    assert_data_eq!(
+        said.out,
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Deleted  Details
+  ---------------  ------------------------  ------  -------  -------
+  ann@example.com  [..]  normal  true            
+  ben@example.com  [..]  normal  true            
+
+"#]]
+    );
+    // Each by himself: the table says so.
+    sign_in(&cut_off.url);
+    let said = run(&["users", "disable", "-a", "chaos", "-u", &cem]);
+    assert_eq!((said.code, said.err.as_str()), (1, ""), "{said:#?}");
+    assert!(said.out.contains("it is done and stored, but auth-2 has not confirmed it: until "), "{said:#?}");
+    assert_eq!(
+        fleet.query("SELECT login, active FROM res_users WHERE login LIKE '%@example.com'"),
+        "cem@example.com|f",
+        "all of it is done"
+    );
+}
