@@ -2,6 +2,8 @@
 //! (docs/adr/0005), so they are filled in when that stands in nobody's way: a moment after the act, many acts at once, and
 //! at once when somebody looks at them.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +12,8 @@ use tokio::time::timeout;
 use super::{Error, Service};
 use crate::domain::revocation::{Kind, Revocation};
 use crate::limits;
-use crate::store::revocations;
-use crate::store::{StoreError, Tx};
+use crate::store::revocations::{self, Overlap};
+use crate::store::{Connection, StoreError, Tx};
 
 /// How long acts are left to gather. The node that has committed them fills them in; the others only if it is gone.
 const OWN_AFTER: Duration = Duration::from_millis(25);
@@ -105,6 +107,13 @@ impl Service {
         });
         let together: Vec<_> = together.map(|(_, act)| act).collect();
         let last = together.last().expect("there is a first one").sequence;
+        // The log may be long: it is read before everybody else's writes have to wait.
+        let mut heirs = HashMap::new();
+        for undo in together.iter().filter(|act| act.kind == Kind::Undo && !act.already_revoked.is_empty()) {
+            let undo = undo.clone();
+            let id = undo.id;
+            heirs.insert(id, self.store.read(move |connection| heirs_of(connection, &undo)).await?);
+        }
         let step = move |tx: &mut Tx<'_>| {
             for act in &together {
                 if rows_of(act) <= limits::FILL_BATCH {
@@ -115,8 +124,11 @@ impl Service {
                         revocations::hide(tx.connection, &hidden)?;
                     }
                 }
-                if let (Kind::Undo, false) = (act.kind, act.already_revoked.is_empty()) {
-                    reassign_kept(tx, act)?;
+                for heir in heirs.get(&act.id).into_iter().flatten() {
+                    let ids: Vec<u32> = heir.found_revoked.iter().collect();
+                    for batch in ids.chunks(limits::FILL_BATCH) {
+                        revocations::reassign(tx.connection, heir.id, heir.at, batch)?;
+                    }
                 }
             }
             Ok(revocations::set_filled(tx.connection, last)?)
@@ -171,26 +183,21 @@ fn rows_of(act: &Revocation) -> usize {
     usize::try_from(act.authorizations.len() + hidden).unwrap_or(usize::MAX)
 }
 
-/// What an undo left revoked, because another act was aimed at it too, names that act from now on.
-fn reassign_kept(tx: &mut Tx<'_>, undo: &Revocation) -> Result<(), StoreError> {
-    let Some(undone) = undo.undoes else { return Ok(()) };
-    let Some(first) = revocations::find(tx.connection, undone)? else { return Ok(()) };
+/// What an undo left revoked, because other acts were aimed at it too, names these from now on: each with its share.
+fn heirs_of(connection: &mut Connection, undo: &Revocation) -> Result<Vec<Overlap>, StoreError> {
+    let Some(undone) = undo.undoes else { return Ok(Vec::new()) };
+    let Some(undone) = revocations::find(connection, undone)? else { return Ok(Vec::new()) };
     let mut left = undo.already_revoked.clone();
     // The act that was taken back may itself have inherited from one before it.
-    let oldest = if first.already_revoked.is_empty() { first.sequence } else { 0 };
+    let after = if undone.already_revoked.is_empty() { undone.sequence } else { 0 };
     let mut heirs = Vec::new();
-    revocations::for_each_standing_overlap(tx.connection, oldest, |other| {
-        let own = &other.already_revoked & &left;
-        if !own.is_empty() {
-            left -= &own;
-            heirs.push((other.id, other.act.at, own));
+    revocations::for_each_standing_overlap(connection, after, |mut other| {
+        other.found_revoked &= &left;
+        left -= &other.found_revoked;
+        if !other.found_revoked.is_empty() {
+            heirs.push(other);
         }
+        if left.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    for (id, at, own) in heirs {
-        let own: Vec<u32> = own.iter().collect();
-        for batch in own.chunks(limits::FILL_BATCH) {
-            revocations::reassign(tx.connection, id, at, batch)?;
-        }
-    }
-    Ok(())
+    Ok(heirs)
 }

@@ -1,6 +1,7 @@
 //! Revoke: one function, one durable row (docs/adr/0005). Every door calls it.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -206,9 +207,16 @@ impl Service {
         if !context.actor.is_orest_admin() {
             return Err(Error::Forbidden("only an administrator may take back a revocation".to_owned()));
         }
+        // The log may be long: it is read before everybody else's writes have to wait for this one.
+        let look = move |connection: &mut Connection| match revocations::find(connection, id)? {
+            Some(act) => Holdings::of(connection, &act).map(Some),
+            None => Ok(None),
+        };
+        let holdings = self.store.read(look).await?;
         let service = self.clone();
         let context = context.clone();
-        let (receipt, settlement) = self.write_settled(move |tx| service.undo_in(tx, &context, id, reason)).await?;
+        let work = move |tx: &mut Tx<'_>| service.undo_in(tx, &context, id, reason, holdings);
+        let (receipt, settlement) = self.write_settled(work).await?;
         Ok(receipt.settled(&settlement))
     }
 
@@ -218,6 +226,7 @@ impl Service {
         context: &Context,
         id: RevocationId,
         reason: Option<String>,
+        holdings: Option<Holdings>,
     ) -> Result<Receipt, Error> {
         let missing = Error::NotFound { model: "orest.revocation", id: id.0 };
         let undone = revocations::find(tx.connection, id)?.ok_or(missing)?;
@@ -243,7 +252,15 @@ impl Service {
                 "a revocation can be taken back for {minutes} minutes; that time is over"
             )));
         }
-        let (restored, kept) = what_undo_restores(tx, &undone)?;
+        let Holdings { held, kept, .. } = match holdings {
+            Some(mut known) if !revocations::has_undo_after(tx.connection, known.as_of)? => {
+                let as_of = known.as_of;
+                known.keep(tx.connection, &undone, as_of)?;
+                known
+            }
+            _ => Holdings::of(tx.connection, &undone)?,
+        };
+        let restored = held - &kept;
         let act = Act {
             at: now,
             user: context.actor.user,
@@ -411,35 +428,44 @@ impl Service {
     }
 }
 
-/// What goes live again when an act is taken back, and what stays revoked because another act stands that was aimed at it
-/// too: an authorization is revoked as long as any act stands that named it.
-///
-/// The act holds what it revoked itself, and what it found revoked by an act that has been taken back since.
-fn what_undo_restores(tx: &mut Tx<'_>, undone: &Revocation) -> Result<(RoaringBitmap, RoaringBitmap), StoreError> {
-    let mut held = undone.authorizations.clone();
-    let mut oldest = undone.sequence;
-    if !undone.already_revoked.is_empty() {
-        let mut firsts = Vec::new();
-        revocations::for_each_undo_with_rest(tx.connection, undone.sequence, |undo| {
-            let inherited = &undo.already_revoked & &undone.already_revoked;
-            if let (false, Some(first)) = (inherited.is_empty(), undo.undoes) {
-                held |= inherited;
-                firsts.push(first);
+/// What an act that is to be taken back holds, and what of that others hold too: an authorization is revoked as long as any
+/// act stands that named it.
+struct Holdings {
+    /// The last change that is in it.
+    as_of: u64,
+    /// What the act revoked itself, and what it found revoked by an act that has been taken back since.
+    held: RoaringBitmap,
+    /// What of it others hold too.
+    kept: RoaringBitmap,
+}
+
+impl Holdings {
+    fn of(connection: &mut Connection, act: &Revocation) -> Result<Self, StoreError> {
+        let (as_of, _) = revocations::feed(connection)?;
+        let mut holdings = Self { as_of, held: act.authorizations.clone(), kept: RoaringBitmap::new() };
+        // What it revoked was live then: only later acts can hold it too.
+        let mut after = act.sequence;
+        if !act.already_revoked.is_empty() {
+            let inherited = revocations::kept_by_undos(connection, after)? & &act.already_revoked;
+            if !inherited.is_empty() {
+                // Any act since it was first revoked may, and that can have been handed on more than once.
+                after = 0;
+                holdings.held |= inherited;
             }
-        })?;
-        for first in firsts {
-            let first = revocations::find(tx.connection, first)?;
-            oldest = first.map_or(oldest, |first| oldest.min(first.sequence));
         }
+        holdings.keep(connection, act, after)?;
+        Ok(holdings)
     }
-    let mut kept = RoaringBitmap::new();
-    revocations::for_each_standing_overlap(tx.connection, oldest, |other| {
-        if other.id != undone.id {
-            kept |= &other.already_revoked & &held;
-        }
-    })?;
-    held -= &kept;
-    Ok((held, kept))
+
+    /// Notes what the acts after `after` hold too.
+    fn keep(&mut self, connection: &mut Connection, act: &Revocation, after: u64) -> Result<(), StoreError> {
+        revocations::for_each_standing_overlap(connection, after, |other| {
+            if other.id != act.id {
+                self.kept |= other.found_revoked & &self.held;
+            }
+            ControlFlow::Continue(())
+        })
+    }
 }
 
 /// What a person has answered in Odoo before his authorizations were taken back must not bring him a new one after it.

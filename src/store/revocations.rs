@@ -1,6 +1,7 @@
 //! Revocations: one row each, and the columns that are filled in behind it.
 
-use diesel::connection::DefaultLoadingMode;
+use std::ops::ControlFlow;
+
 use diesel::prelude::*;
 use roaring::RoaringBitmap;
 
@@ -11,6 +12,9 @@ use super::schema::{orest_feed as feed, orest_revocation as revocation, res_user
 use crate::domain::ids::{RevocationId, UserId};
 use crate::domain::revocation::{Act, Channel, InitiatingEntity, Kind, Revocation};
 use crate::domain::time::Timestamp;
+
+/// Each may have a set of a million.
+const OVERLAPS_AT_A_TIME: i64 = 64;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = revocation, check_for_backend(Backend))]
@@ -73,9 +77,49 @@ fn set_or_empty(
 }
 
 fn bytes(set: &RoaringBitmap) -> Vec<u8> {
+    let mut set = set.clone();
+    // Ids that follow each other, as those of a large selection mostly do, are stored as their ends.
+    set.optimize();
     let mut bytes = Vec::with_capacity(set.serialized_size());
     set.serialize_into(&mut bytes).expect("a vector takes what it is given");
     bytes
+}
+
+/// What an act was aimed at and found revoked already. As long as it stands it holds that too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overlap {
+    /// The act.
+    pub id: RevocationId,
+    /// Its place in the order of commitment.
+    pub sequence: u64,
+    /// When it was.
+    pub at: Timestamp,
+    /// What it found revoked; of an undo, what it has left revoked.
+    pub found_revoked: RoaringBitmap,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = revocation, check_for_backend(Backend))]
+struct OverlapRow {
+    id: i64,
+    sequence: i64,
+    create_date: Timestamp,
+    already_ids: Option<Vec<u8>>,
+}
+
+impl TryFrom<OverlapRow> for Overlap {
+    type Error = StoreError;
+
+    fn try_from(row: OverlapRow) -> Result<Self, StoreError> {
+        let corrupt = |column| StoreError::Corrupt { table: "orest_revocation", column, id: row.id };
+        let set = |bytes: &[u8], column| RoaringBitmap::deserialize_from(bytes).map_err(|_| corrupt(column));
+        Ok(Self {
+            id: RevocationId(row.id),
+            sequence: u64::try_from(row.sequence).map_err(|_| corrupt("sequence"))?,
+            at: row.create_date,
+            found_revoked: set_or_empty(row.already_ids.as_deref(), set)?,
+        })
+    }
 }
 
 /// A new act, before it has a row.
@@ -150,56 +194,75 @@ pub fn find_undo_of(connection: &mut Connection, id: RevocationId) -> Result<Opt
 
 /// The acts after a sequence number, in order, at most `limit`.
 pub fn list_after(connection: &mut Connection, sequence: u64, limit: i64) -> Result<Vec<Revocation>, StoreError> {
-    let mut acts = Vec::new();
-    for_each(connection, acts_after(sequence).limit(limit), |act| acts.push(act))?;
-    Ok(acts)
+    let rows: Vec<Row> = acts_after(sequence).limit(limit).select(Row::as_select()).load(connection)?;
+    rows.into_iter().map(Revocation::try_from).collect()
 }
 
-/// Shows each act after a sequence number that took another back and left some of it revoked; in order, one at a time in
-/// memory.
-pub fn for_each_undo_with_rest(
-    connection: &mut Connection,
-    after: u64,
-    show: impl FnMut(Revocation),
-) -> Result<(), StoreError> {
-    let undos = acts_after(after)
-        .filter(revocation::kind.eq(Kind::Undo.as_str()))
-        .filter(revocation::already_ids.is_not_null());
-    for_each(connection, undos, show)
+/// What the acts after a sequence number that took others back have left revoked, because others stood.
+pub fn kept_by_undos(connection: &mut Connection, after: u64) -> Result<RoaringBitmap, StoreError> {
+    let mut kept = RoaringBitmap::new();
+    let undos = |after| {
+        acts_after(after).filter(revocation::kind.eq(Kind::Undo.as_str())).filter(revocation::already_ids.is_not_null())
+    };
+    for_each_overlap(connection, after, undos, |undo| {
+        kept |= undo.found_revoked;
+        ControlFlow::Continue(())
+    })?;
+    Ok(kept)
 }
 
 /// Shows each act after a sequence number that revoked, found something revoked already, and has not been taken back; in
-/// order, one at a time in memory.
+/// order, until told to stop.
 pub fn for_each_standing_overlap(
     connection: &mut Connection,
     after: u64,
-    show: impl FnMut(Revocation),
+    show: impl FnMut(Overlap) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let undone = diesel::alias!(revocation as undo);
-    let undone_ids = undone
-        .filter(undone.field(revocation::undoes_id).is_not_null())
-        .select(undone.field(revocation::undoes_id).assume_not_null());
-    let overlaps = acts_after(after)
-        .filter(revocation::kind.eq(Kind::Revoke.as_str()))
-        .filter(revocation::already_ids.is_not_null())
-        .filter(revocation::id.ne_all(undone_ids));
-    for_each(connection, overlaps, show)
+    let overlaps = |after| {
+        let undone = diesel::alias!(revocation as undo);
+        let undone_ids = undone
+            .filter(undone.field(revocation::undoes_id).is_not_null())
+            .select(undone.field(revocation::undoes_id).assume_not_null());
+        acts_after(after)
+            .filter(revocation::kind.eq(Kind::Revoke.as_str()))
+            .filter(revocation::already_ids.is_not_null())
+            .filter(revocation::id.ne_all(undone_ids))
+    };
+    for_each_overlap(connection, after, overlaps, show)
+}
+
+/// Whether an act was taken back after a sequence number.
+pub fn has_undo_after(connection: &mut Connection, sequence: u64) -> Result<bool, StoreError> {
+    let undos = acts_after(sequence).filter(revocation::kind.eq(Kind::Undo.as_str()));
+    Ok(undos.select(revocation::id).first::<i64>(connection).optional()?.is_some())
+}
+
+/// The log is long and a set may be large: a few at a time.
+fn for_each_overlap<'a>(
+    connection: &mut Connection,
+    after: u64,
+    acts: impl Fn(u64) -> revocation::BoxedQuery<'a, Backend>,
+    mut show: impl FnMut(Overlap) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let mut after = after;
+    loop {
+        let page = acts(after).limit(OVERLAPS_AT_A_TIME).select(OverlapRow::as_select()).load(connection)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for row in page {
+            let overlap = Overlap::try_from(row)?;
+            after = overlap.sequence;
+            if show(overlap).is_break() {
+                return Ok(());
+            }
+        }
+    }
 }
 
 fn acts_after<'a>(sequence: u64) -> revocation::BoxedQuery<'a, Backend> {
     let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
     revocation::table.filter(revocation::sequence.gt(sequence)).order(revocation::sequence).into_boxed()
-}
-
-fn for_each(
-    connection: &mut Connection,
-    acts: revocation::BoxedQuery<'_, Backend>,
-    mut show: impl FnMut(Revocation),
-) -> Result<(), StoreError> {
-    for row in acts.select(Row::as_select()).load_iter::<Row, DefaultLoadingMode>(connection)? {
-        show(row?.try_into()?);
-    }
-    Ok(())
 }
 
 /// Whether an act through this door with this selection was committed since.

@@ -151,6 +151,48 @@ async fn undo() {
     assert_eq!(refused, "odoo.exceptions.UserError: a revocation can be taken back for 15 minutes; that time is over");
 }
 
+/// What an act holds goes from hand to hand while acts are taken back, and a disabled user's authorizations stay revoked through
+/// all of it: that act can't be taken back.
+#[tokio::test]
+async fn what_another_act_holds_stays_revoked_however_often_it_is_handed_on() {
+    let test = TestService::new().await;
+    let revoke = async || answer(&test, "admin", MODEL, "action_revoke_tokens", json!([[2, 3]]), json!({})).await;
+    let undo = async |act: &Value| {
+        let id = act["revocation_id"].clone();
+        let receipt = answer(&test, "admin", "orest.revocation", "action_undo", json!([[id]]), json!({})).await;
+        receipt["revoked"].as_u64().unwrap_or_else(|| panic!("{receipt}"))
+    };
+    let first = revoke().await;
+    let disabled = answer(&test, "admin", "res.users", "action_disable", json!([[3]]), json!({})).await;
+    let second = revoke().await;
+    assert_eq!(undo(&first).await, 0);
+    let third = revoke().await;
+    assert_eq!(undo(&second).await, 0);
+    assert_eq!(undo(&third).await, 0);
+    answer(&test, "admin", "res.users", "action_enable", json!([[3]]), json!({})).await;
+    let named = answer(&test, "admin", MODEL, "read", json!([[2, 3], ["state", "revocation_id"]]), json!({})).await;
+    for row in named.as_array().expect("rows") {
+        assert_eq!(
+            (&row["state"], &row["revocation_id"][0]),
+            (&json!("revoked"), &disabled["revocation_id"]),
+            "{named}"
+        );
+    }
+    let again = test.restart().await;
+    assert_eq!(
+        answer(
+            &again,
+            "admin",
+            MODEL,
+            "search_count",
+            json!([[["id", "in", [2, 3]], ["state", "=", "live"]]]),
+            json!({})
+        )
+        .await,
+        0
+    );
+}
+
 #[tokio::test]
 async fn the_server_action() {
     let test = TestService::new().await;
