@@ -137,8 +137,13 @@ impl Service {
             .store
             .read(move |connection| {
                 let service = revocations::service_uuid(connection)?;
-                let mut ids = users::list_by_address(connection, &email)?;
-                ids.retain(|id| uid.as_ref().is_none_or(|uid| uuid_of(&service, *id).eq_ignore_ascii_case(uid)));
+                let known = users::find_by_address(connection, &email)?;
+                let Some(uid) = uid else {
+                    return Ok(if known.login.is_empty() { known.email } else { known.login });
+                };
+                let mut ids = [known.login, known.email].concat();
+                ids.retain(|id| uuid_of(&service, *id).eq_ignore_ascii_case(&uid));
+                ids.dedup();
                 Ok(ids)
             })
             .await;

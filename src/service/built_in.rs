@@ -30,6 +30,11 @@ pub struct BuiltInApplication {
     pub refresh_token: Duration,
 }
 
+/// Whether this is one of the service's own: its tokens are for its own doors, and nothing to be handed on to others.
+pub fn is_built_in(application: &Application) -> bool {
+    CLIENT_IDS.contains(&application.client_id.as_str())
+}
+
 impl Service {
     /// The application, made in this transaction if it is not there.
     ///

@@ -12,13 +12,11 @@ use crate::domain::pkce::CodeChallenge;
 use crate::domain::revocation::Channel;
 use crate::domain::scope::Scope;
 use crate::domain::secret::{Secret, SecretHash};
-use crate::domain::selection::Selection;
 use crate::domain::time::{Timestamp, unix};
 use crate::domain::token::{Claims, Generation, SealedToken, TokenKind};
 use crate::domain::user::Actor;
-use crate::limits;
 use crate::store::codes::{self, NewCode};
-use crate::store::{StoreError, Tx, applications, authorizations, devices, revocations, sessions, users};
+use crate::store::{StoreError, Tx, applications, authorizations, devices, sessions, users};
 
 /// Why a grant is refused: the error codes of RFC 6749 section 5.2 that a service function can tell.
 #[derive(Debug, thiserror::Error)]
@@ -298,16 +296,10 @@ impl Service {
         if view.application != application.id {
             return Err(Error::Forbidden("the token was issued to another client".to_owned()));
         }
-        // The log is no place to be filled by asking again and again. But what another call revoked may still be on its way.
-        let (false, Some(bit)) = (view.revoked, claims.authorization.bit()) else { return self.rely().await };
         let context = Context::new(Actor::application(&application.client_id), Channel::OauthRevoke, address);
         let service = self.clone();
-        self.write(move |tx| {
-            let selection = Selection::Ids(vec![i64::from(bit)]);
-            service.revoke_in(tx, &context, &selection, [bit].into_iter().collect(), &RevokeOptions::default())
-        })
-        .await?;
-        Ok(())
+        let options = RevokeOptions::default();
+        self.write(move |tx| service.give_up_in(tx, &context, claims.authorization, &options)).await
     }
 
     /// An access and a refresh token of this generation.
@@ -359,7 +351,6 @@ impl Service {
         authorization: &Authorization,
         address: Option<std::net::IpAddr>,
     ) -> Result<(), Error> {
-        let Some(bit) = authorization.id.bit() else { return Ok(()) };
         let reason = match channel {
             Channel::CodeReuse => "an authorization code was shown again after it had been exchanged",
             _ => "a refresh token was shown again after it had been exchanged",
@@ -370,14 +361,7 @@ impl Service {
             ..RevokeOptions::default()
         };
         let context = Context { address, ..Context::system(channel) };
-        let selection = Selection::Ids(vec![authorization.id.0]);
-        let since = self.now() - limits::UNDO_WINDOW;
-        if revocations::has_act(tx.connection, channel, &selection.describe(), since)? {
-            tx.rely();
-            return Ok(());
-        }
-        self.revoke_in(tx, &context, &selection, [bit].into_iter().collect(), &options)?;
-        Ok(())
+        self.revoke_for_good_in(tx, &context, authorization.id, &options)
     }
 }
 

@@ -253,18 +253,6 @@ impl Service {
         Ok((written.value, settlement))
     }
 
-    /// Waits until what is committed by now holds on every node: for who is told that something is so already.
-    pub(crate) async fn rely(&self) -> Result<(), Error> {
-        if self.cluster.is_alone() {
-            return Ok(());
-        }
-        self.write(|tx| {
-            tx.rely();
-            Ok(())
-        })
-        .await
-    }
-
     /// For who promises that an act holds, and gives no receipt that could say where it does not.
     ///
     /// # Errors

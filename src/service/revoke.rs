@@ -7,6 +7,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::{Context, Error, Service};
+use crate::domain::authorization::AuthorizationState;
 use crate::domain::ids::{ApplicationId, AuthorizationId, RevocationId, UserId};
 use crate::domain::revocation::{Act, Digest, InitiatingEntity, Kind, Preview, Receipt, Revocation};
 use crate::domain::selection::Selection;
@@ -142,6 +143,48 @@ impl Service {
             hides: options.hide,
         })))?;
         Ok(receipt)
+    }
+
+    /// Revokes an authorization because who holds it gives it up (RFC 7009, signing out). What is revoked already is so for
+    /// good from then on: whoever takes back what he did before does not bring it back.
+    pub(super) fn give_up_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        id: AuthorizationId,
+        options: &RevokeOptions,
+    ) -> Result<(), Error> {
+        let known = authorizations::find(tx.connection, id)?.map(|known| known.state);
+        if let Some(AuthorizationState::Revoked { at, .. }) = known
+            && at + limits::UNDO_WINDOW < self.now()
+        {
+            // Nobody can take that back any more, and the log is no place to be filled by asking again and again.
+            tx.rely();
+            return Ok(());
+        }
+        self.revoke_for_good_in(tx, context, id, options)
+    }
+
+    /// Revokes an authorization through a door whose acts can't be taken back, also if it is revoked already; once in the time
+    /// in which other acts can be.
+    pub(super) fn revoke_for_good_in(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        id: AuthorizationId,
+        options: &RevokeOptions,
+    ) -> Result<(), Error> {
+        let Some(bit) = id.bit() else { return Ok(()) };
+        let (selection, set) = (Selection::Ids(vec![id.0]), RoaringBitmap::from_iter([bit]));
+        let since = self.now() - limits::UNDO_WINDOW;
+        if self.split(tx, &set)?.0.is_empty()
+            && revocations::has_act(tx.connection, context.channel, &selection.describe(), since)?
+        {
+            tx.rely();
+            return Ok(());
+        }
+        self.revoke_in(tx, context, &selection, set, options)?;
+        Ok(())
     }
 
     /// A user who revokes again what he has revoked already is told so, without another row: he could fill the log. An

@@ -224,19 +224,27 @@ diesel::define_sql_function! {
     fn lower(text: Nullable<Text>) -> Nullable<Text>;
 }
 
-/// Who has this e-mail address, however it is capitalised; where nobody has, who has it for his login.
-pub fn list_by_address(connection: &mut Connection, address: &str) -> Result<Vec<UserId>, StoreError> {
+/// Who is known by an address, however it is capitalised.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownByAddress {
+    /// Whose login it is: nobody's but one's, where capitals don't tell two logins apart.
+    pub login: Vec<UserId>,
+    /// Whose e-mail address it is: in Odoo everybody sets his own.
+    pub email: Vec<UserId>,
+}
+
+/// Who is known by an address.
+pub fn find_by_address(connection: &mut Connection, address: &str) -> Result<KnownByAddress, StoreError> {
     if !dialect::is_storable(address) {
-        return Ok(Vec::new());
+        return Ok(KnownByAddress::default());
     }
     let address = address.to_ascii_lowercase();
+    let by_login = user::table.filter(lower(user::login.nullable()).eq(&address));
+    let login: Vec<i64> = by_login.order(user::id).select(user::id).load(connection)?;
     let by_email = user::table.filter(user::email.is_not_null().and(lower(user::email).eq(&address)));
-    let mut ids: Vec<i64> = by_email.order(user::id).select(user::id).load(connection)?;
-    if ids.is_empty() {
-        let by_login = user::table.filter(lower(user::login.nullable()).eq(&address));
-        ids = by_login.order(user::id).select(user::id).load(connection)?;
-    }
-    Ok(ids.into_iter().map(UserId).collect())
+    let email: Vec<i64> = by_email.order(user::id).select(user::id).load(connection)?;
+    let ids = |ids: Vec<i64>| ids.into_iter().map(UserId).collect();
+    Ok(KnownByAddress { login: ids(login), email: ids(email) })
 }
 
 /// Whose login this is, character by character.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,11 +10,11 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tower::{Service, ServiceExt as _, service_fn};
 
 /// How long to wait when no connection can be accepted: too many files are open, most likely.
@@ -22,12 +23,13 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Serves a router until `stop` is done, and then what has been asked already.
 ///
 /// A connection on which no request's headers have arrived for `patience` is closed ([`crate::limits::HEADERS_TIMEOUT`]):
-/// without that, whoever sends them one byte a minute keeps it for ever.
+/// without that, whoever sends them one byte a minute, or nothing, keeps it for ever. HTTP/1 alone, which all proxies speak:
+/// to find out which version is meant would wait without end.
 pub async fn serve(listener: TcpListener, router: Router, patience: Duration, stop: impl Future<Output = ()>) {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience);
-    let connections = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(patience);
+    let (stopping, _) = watch::channel(false);
+    let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -44,16 +46,26 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Duration, st
         // Answers are small and written whole: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(known_peer(router.clone(), peer));
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = connections.watch(connection);
+        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut told = stopping.subscribe();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = async { drop(told.wait_for(|stopping| *stopping).await) } => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
     }
     drop(listener);
-    connections.shutdown().await;
+    stopping.send_replace(true);
+    // Each connection holds one end of it.
+    stopping.closed().await;
 }
 
 /// The router, told from where each request comes.

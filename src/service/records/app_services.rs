@@ -11,7 +11,7 @@ use crate::limits;
 use crate::orm::convert;
 use crate::orm::field::Model;
 use crate::orm::models::users as users_model;
-use crate::orm::rights::{Operation, check_model};
+use crate::orm::rights::Operation;
 use crate::service::Error;
 use crate::service::app_services::{
     AppError, AppKey, check_administrator, check_pending, find_app, find_key, find_pending, find_user,
@@ -28,8 +28,6 @@ impl Records {
     /// # Errors
     /// [`AppError::NameInUse`]
     pub async fn create_app_user(&self, app: ApplicationId, email: &str, password: &str) -> Result<UserId, AppError> {
-        // Nobody who may not makes us hash.
-        check_model(&self.context.actor, USERS, Operation::Create)?;
         self.service.check_users_are_ours()?;
         if !is_email(email) {
             return Err(Error::invalid("email", format!("'{email}' is no e-mail address")).into());
@@ -38,7 +36,8 @@ impl Records {
             return Err(Error::invalid("password", "a password can't be empty").into());
         }
         let given = object(json!({"name": email, "login": email, "email": email, "password": password}));
-        let values = self.hash_secrets(convert::values(&self.registry, USERS, &given)?).await?;
+        let values =
+            self.hash_secrets(USERS, Operation::Create, convert::values(&self.registry, USERS, &given)?).await?;
         let login = email.to_owned();
         self.change_app(move |change| {
             find_app(change.tx.connection, app)?;

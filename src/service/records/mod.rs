@@ -23,6 +23,7 @@ use change::Change;
 
 use super::{Context, Error, Service};
 use crate::domain::revocation::{Channel, Receipt};
+use crate::domain::user::Group;
 use crate::orm::convert::{FieldValue, Secret, Values};
 use crate::orm::error::OdooError;
 use crate::orm::field::Model;
@@ -91,7 +92,7 @@ impl Records {
         stored(model)?;
         let mut prepared = Vec::with_capacity(values.len());
         for values in values {
-            prepared.push(self.hash_secrets(values).await?);
+            prepared.push(self.hash_secrets(model, Operation::Create, values).await?);
         }
         self.change(move |change| prepared.into_iter().map(|values| change.create(model, values)).collect()).await
     }
@@ -99,7 +100,7 @@ impl Records {
     /// Changes records, all or none.
     pub async fn write(&self, model: &'static Model, ids: Vec<i64>, values: Values) -> Result<(), RecordError> {
         stored(model)?;
-        let values = self.hash_secrets(values).await?;
+        let values = self.hash_secrets(model, Operation::Write, values).await?;
         self.change(move |change| change.write(model, &ids, values)).await
     }
 
@@ -112,7 +113,7 @@ impl Records {
     /// Makes copies, with `values` in place of what is copied. Gives their ids.
     pub async fn copy(&self, model: &'static Model, ids: Vec<i64>, values: Values) -> Result<Vec<i64>, RecordError> {
         stored(model)?;
-        let values = self.hash_secrets(values).await?;
+        let values = self.hash_secrets(model, Operation::Create, values).await?;
         self.change(move |change| ids.iter().map(|id| change.copy(model, *id, values.clone())).collect()).await
     }
 
@@ -170,8 +171,14 @@ impl Records {
         Ok(receipt.settled(&settlement))
     }
 
-    /// Passwords are hashed before the transaction: it takes long, and everybody else's writes would wait.
-    async fn hash_secrets(&self, mut values: Values) -> Result<Values, RecordError> {
+    /// Passwords are hashed before the transaction: it takes long, and everybody else's writes would wait. Nobody who may not
+    /// set one makes us hash: sign-ins would wait.
+    async fn hash_secrets(
+        &self,
+        model: &'static Model,
+        operation: Operation,
+        mut values: Values,
+    ) -> Result<Values, RecordError> {
         let clear: Vec<_> = values
             .iter()
             .filter_map(|(field, value)| match value {
@@ -179,6 +186,13 @@ impl Records {
                 _ => None,
             })
             .collect();
+        if clear.is_empty() {
+            return Ok(values);
+        }
+        check_model(&self.context.actor, model, operation)?;
+        if model.name == "res.users" && !self.context.actor.groups.contains(Group::ErpManager) {
+            return Err(users::managers_only().into());
+        }
         for (field, clear) in clear {
             let hash = self.service.passwords.hash(&self.service.entropy, &clear).await?;
             values.set(field, FieldValue::Secret(Secret(hash)));

@@ -164,6 +164,11 @@ impl Change<'_, '_> {
                 .into());
             }
         }
+        // By his address others know him, at Cloudflare's API and behind reverse proxies.
+        for address in ["login", "email"].into_iter().filter_map(|name| values.text(name).flatten()) {
+            let known = users::find_by_address(self.tx.connection, address)?;
+            known.login.iter().chain(&known.email).try_for_each(|holder| self.check_rank(holder.0))?;
+        }
         if values.text("lang") == Some(None) {
             let lang = model.field("lang").expect("users have a language");
             values.set(lang, FieldValue::Column(SqlValue::Text("en_US".to_owned())));

@@ -3,6 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use tokio::time::timeout;
 
 use super::error::OAuthError;
 pub use crate::domain::params::{Params, decode};
@@ -34,7 +35,11 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Params, OAuthError
     if !is_form(headers) {
         return Err(OAuthError::invalid_request("the body must be application/x-www-form-urlencoded"));
     }
-    let body = to_bytes(body, limits::FORM_BYTES_MAX).await.map_err(|_| OAuthError::TooLarge)?;
+    // Nobody has said yet who he is: a body that never comes holds nothing for longer than any other request.
+    let body = timeout(limits::REQUEST_TIMEOUT, to_bytes(body, limits::FORM_BYTES_MAX))
+        .await
+        .map_err(|_| OAuthError::invalid_request("the body has not arrived in time"))?
+        .map_err(|_| OAuthError::TooLarge)?;
     Params::parse(&body).map_err(|error| OAuthError::invalid_request(error.to_string()))
 }
 

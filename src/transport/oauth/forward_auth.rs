@@ -16,7 +16,7 @@ use super::error::{ErrorBody, OAuthError};
 use super::pages::page::see_other;
 use super::{Shared, gateway, set_no_store};
 use crate::domain::token::TokenKind;
-use crate::service::built_in;
+use crate::service::built_in::is_built_in;
 use crate::service::verify::Verified;
 use crate::store::users::User;
 use crate::transport::http::Settings;
@@ -72,7 +72,7 @@ pub async fn check(
             let verified =
                 verdict.ok().filter(|good| good.kind == TokenKind::Access).ok_or(OAuthError::InvalidToken)?;
             // An administrator's session may do anything here: nothing to hand on to what stands behind a proxy.
-            if built_in::CLIENT_IDS.contains(&verified.application.client_id.as_str()) {
+            if is_built_in(&verified.application) {
                 return Err(OAuthError::InvalidToken);
             }
             put(out, &verified);
@@ -116,11 +116,16 @@ fn put(out: &mut HeaderMap, verified: &Verified) {
 fn put_user(out: &mut HeaderMap, user: &User) {
     out.insert(USER, header_value(&user.login));
     out.insert(PREFERRED_USERNAME, header_value(&user.login));
-    if let Some(email) = &user.email {
+    if let Some(email) = user.email.as_ref().filter(|email| !is_self_chosen(email, user)) {
         out.insert(EMAIL, header_value(email));
     }
     let groups: Vec<_> = user.groups.iter().map(|group| group.xmlid()).collect();
     out.insert(GROUPS, header_value(&groups.join(",")));
+}
+
+/// In Odoo everybody sets his own e-mail address, and could choose somebody else's. His login he can't.
+fn is_self_chosen(email: &str, user: &User) -> bool {
+    user.from_odoo && !email.eq_ignore_ascii_case(&user.login)
 }
 
 /// The text as UTF-8; control characters, `%` and white space at the ends, which readers of headers take off, are

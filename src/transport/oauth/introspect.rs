@@ -21,6 +21,7 @@ use super::{Shared, set_no_store};
 use crate::domain::ids::{ApplicationId, UserId};
 use crate::domain::token::{Claims, TokenKind};
 use crate::service::Service;
+use crate::service::built_in::is_built_in;
 use crate::service::sign_in::RPC_SCOPE;
 use crate::service::verify::Verified;
 use crate::store::applications::ModelScheme;
@@ -192,6 +193,8 @@ async fn asker(service: &Service, headers: &HeaderMap, form: &Params) -> Result<
 fn may_see(asker: &Asker, verified: &Verified) -> bool {
     match asker {
         Asker::Administrator => true,
+        // An administrator's session may do anything here, and is known to nobody else.
+        Asker::Odoo | Asker::Application(_) if is_built_in(&verified.application) => false,
         // Odoo goes by the number, under which somebody else may be known there as long as he has not come from it.
         Asker::Odoo => verified.kind == TokenKind::Access && verified.user.as_ref().is_none_or(|user| user.from_odoo),
         Asker::Application(id) => verified.kind == TokenKind::Access || *id == verified.application.id,

@@ -371,7 +371,7 @@ async fn user_uid_must_be_who_has_the_address() {
 }
 
 #[tokio::test]
-async fn a_login_is_an_address_where_nobody_has_it() {
+async fn an_address_is_whose_login_it_is() {
     let door = Door::new().await;
     let (alice, bob) = (door.test.uid("alice"), door.test.uid("bob"));
     set_login(&door.test, bob, "bob@company.example").await;
@@ -379,8 +379,13 @@ async fn a_login_is_an_address_where_nobody_has_it() {
     assert!(door.revoke(&json!({"email": "Bob@company.example"})).await);
     set_email(&door.test, alice, Some("bob@company.example")).await;
     let bobs = door.test.authorize("bob", 0, None, true).await.unwrap();
+    // In Odoo everybody sets his own e-mail address: it does not hide whose login it is.
     assert!(door.revoke(&json!({"email": "bob@company.example"})).await);
-    assert_eq!(door.refusal_of(bobs.access.reveal()).await, None, "it is Alice's address now");
+    assert_eq!(door.refusal_of(bobs.access.reveal()).await, Some(Refusal::Revoked));
+    let alices = door.test.authorize("alice", 0, None, true).await.unwrap();
+    let uid = door.test.service.user_uuid(alice).await.unwrap();
+    assert!(door.revoke(&json!({"email": "bob@company.example", "user_uid": uid})).await);
+    assert_eq!(door.refusal_of(alices.access.reveal()).await, Some(Refusal::Revoked));
 }
 
 #[tokio::test]

@@ -47,6 +47,23 @@ async fn by_password_and_by_key() {
     assert_eq!(olga.get("/auth/profile").await.1["roles"][0]["role_name"], "GROUP_READ_ONLY");
 }
 
+/// A service that asks about the tokens that it is shown takes none of an administrator's sessions for one of its own.
+#[tokio::test]
+async fn nobody_else_is_told_of_one() {
+    let server = TestServer::new().await;
+    let (token, _) = sign_in(&server, "admin").await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let ask = async |who: &[(&str, &str)], body: &str| {
+        let headers = [&form, who].concat();
+        let answer = server.send("POST", "/oauth2/introspect", &headers, format!("token={token}{body}")).await;
+        answer.json()["active"].clone()
+    };
+    let client_id = &server.test.applications[0].client_id;
+    assert_eq!(ask(&[], &format!("&client_id={client_id}&client_secret=secret")).await, false);
+    let key = server.test.service.make_api_key(server.test.uid("olga"), "k", Some("rpc"), None).await.unwrap();
+    assert_eq!(ask(&[("authorization", &format!("Bearer {}", key.reveal()))], "").await, true, "but administrators");
+}
+
 #[tokio::test]
 async fn who_gets_none() {
     let server = TestServer::new().await;

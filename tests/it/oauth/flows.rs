@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use orest::domain::revocation::Channel;
 use orest::domain::selection::Selection;
+use orest::limits;
 use orest::service::revoke::RevokeOptions;
 use orest::store::records::SqlValue;
 use orest::store::revocations;
@@ -230,6 +231,31 @@ async fn revoke_is_for_ones_own_tokens() {
     assert_eq!(told.iter().map(|act| act.2).sum::<u64>(), 1);
 }
 
+/// Who takes back what he revoked does not bring back what its holder gave up meanwhile (RFC 7009); and who asks for it over and
+/// over does not fill the log.
+#[tokio::test]
+async fn what_was_given_up_stays_so() {
+    let (test, app) = set_up().await;
+    let mut browser = Browser::new(&app);
+    let (access, _) = grant(&mut browser, "alice", MAIL).await;
+    let revoked = Selection::Application(test.applications[0].id);
+    let revoke = async || test.service.revoke(&test.context("admin"), revoked.clone(), RevokeOptions::default()).await;
+    let count = async || test.store.read(|connection| revocations::list_after(connection, 0, 10)).await.unwrap().len();
+    let act = revoke().await.unwrap().revocation.unwrap();
+    for _ in 0..3 {
+        assert_eq!(post(&app, "/oauth2/revoke", MAIL, &[("token", &access)]).await.status, 200);
+    }
+    assert_eq!(count().await, 2);
+    let undone = test.service.undo(&test.context("admin"), act, None).await.unwrap();
+    assert_eq!(undone.revoked, 0);
+    assert!(!is_active(&app, &access).await);
+    // Long after, nobody can take anything back.
+    test.clock.advance(limits::UNDO_WINDOW + Duration::from_secs(1));
+    test.service.filled().await.unwrap();
+    assert_eq!(post(&app, "/oauth2/revoke", MAIL, &[("token", &access)]).await.status, 200);
+    assert_eq!(count().await, 3, "the undo, and no more");
+}
+
 #[tokio::test]
 async fn what_ends_a_token() {
     let (test, app) = set_up().await;
@@ -412,6 +438,28 @@ async fn reverse_proxies_are_told_who_it_is() {
         assert_eq!(answer.header(name), "alice", "{name}");
     }
     assert_eq!(answer.header("x-auth-request-email"), "alice@example.com");
+    // In Odoo everybody sets his own e-mail address.
+    set_column(&test, "res_users", 3, "password_version", SqlValue::Text("1".to_owned())).await;
+    for (email, expect) in [("admin@example.com", ""), ("ALICE", "ALICE")] {
+        set_column(&test, "res_users", 3, "email", SqlValue::Text(email.to_owned())).await;
+        let app = browser::app(&test.restart().await);
+        let request = Request::builder().uri("/oauth2/auth").header("cookie", &session);
+        let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+        let told = (answer.header("x-auth-request-user"), answer.header("x-auth-request-email"));
+        assert_eq!(told, ("alice", expect), "{email}");
+    }
+    let test = test.restart().await;
+    let app = browser::app(&test);
+    let ask = async |authorization: &str, cookie: &str| {
+        let mut request = Request::builder().uri("/oauth2/auth");
+        if !authorization.is_empty() {
+            request = request.header("authorization", authorization);
+        }
+        if !cookie.is_empty() {
+            request = request.header("cookie", cookie);
+        }
+        send(&app, request.body(Body::empty()).unwrap()).await
+    };
     // An application in its own name is no user, whatever its name.
     let own = post(&app, "/oauth2/token", MAIL, &[("grant_type", "client_credentials")]).await.json();
     let answer = ask(&format!("Bearer {}", own["access_token"].as_str().unwrap()), "").await;

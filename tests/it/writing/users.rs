@@ -119,6 +119,11 @@ async fn who_may() {
         ("alice", "write", json!([[3], {"name": "Al", "lang": "de_DE", "tz": "UTC"}]), json!(true)),
         ("alice", "write", json!([[3], {"email": "admin@example.com"}]), access(managers)),
         ("erna", "write", json!([[3], {"email": "a@x.y"}]), json!(true)),
+        // By an address others know its holder.
+        ("erna", "write", json!([[3], {"email": "ADMIN"}]), access(above)),
+        ("erna", "write", json!([[3], {"login": "Admin"}]), access(above)),
+        ("erna", "create", json!([{"name": "x", "login": "x", "email": "admin"}]), access(above)),
+        ("admin", "write", json!([[3], {"email": "admin"}]), json!(true)),
         ("alice", "write", json!([[3], {"login": "al"}]), access(managers)),
         ("alice", "write", json!([[3], {"password": "x"}]), access(managers)),
         ("alice", "write", json!([[3], {"group_ids": [[4, 5]]}]), access(managers)),
