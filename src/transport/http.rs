@@ -1,7 +1,7 @@
 //! The router: all doors, and what holds for each of them: bounds, time, request ids, headers, logs.
 //!
 //! # To add a door
-//! A folder beside this file with `pub fn router(state: AppState) -> Router`, and a `merge` in [`router`].
+//! A folder beside this file with `pub fn router(state: AppState) -> Router`, and a `merge` in [`doors`].
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -85,16 +85,21 @@ impl<S: Sync> FromRequestParts<S> for Peer {
     }
 }
 
-/// All doors. Serve it with connect info ([`SocketAddr`]), or every caller comes from nowhere.
-pub fn router(state: AppState) -> Router {
-    let doors = Router::new()
+/// Every door's routes, without what [`router`] puts around them.
+pub fn doors(state: AppState) -> Router {
+    Router::new()
         .merge(openapi::router())
         .merge(ops::router(state.clone()))
         .merge(odoo::router(state.clone()))
         .merge(rpc::router(state.clone()))
         .merge(admin_api::router(state.clone()))
         .merge(access::router(state.clone()))
-        .merge(oauth::router(state.clone()));
+        .merge(oauth::router(state))
+}
+
+/// All doors. Serve it with connect info ([`SocketAddr`]), or every caller comes from nowhere.
+pub fn router(state: AppState) -> Router {
+    let doors = doors(state.clone());
     let (settings, hot) = (Arc::clone(&state.settings), state.clone());
     // One stack around the whole router: a `Router::layer` each would be a box each, cloned with every request.
     let stack = ServiceBuilder::new()

@@ -26,6 +26,14 @@ use super::{access, admin_api, oauth, ops};
         oauth::introspect::introspect,
         oauth::forward_auth::check,
         oauth::metadata::metadata,
+        oauth::pages::authorize::show,
+        oauth::pages::authorize::decide,
+        oauth::pages::sign_in::sign_out,
+        oauth::gateway::start,
+        oauth::legacy::version,
+        oauth::legacy::authorize,
+        oauth::legacy::access_token,
+        oauth::legacy::status,
         access::revoke_user::of_account,
         access::revoke_user::of_zone,
         admin_api::auth::login,
@@ -52,16 +60,20 @@ use super::{access, admin_api, oauth, ops};
         admin_api::api_keys::enable,
         admin_api::api_keys::disable,
         ops::alive,
+        ops::alive_as_odoo,
         ops::ready,
+        document,
     ),
     components(schemas(access::error::AccessRefusal, admin_api::types::AdminErrorBody)),
     tags(
         (name = "oauth2", description = "OAuth 2.0 (RFC 6749, 7009, 7662, 8414) and reverse proxies"),
+        (name = "pages", description = "Where browsers are led to: what a person sees is HTML"),
+        (name = "orestapi", description = "The paths of oREST 1.6.4, for clients that know nothing else"),
         (name = "access", description = "Cloudflare Access' `revoke_user`"),
         (name = "app_services", description = "The Admin API of MongoDB App Services"),
         (name = "operation", description = "For load balancers and monitoring"),
     ),
-    modifiers(&SecuritySchemes),
+    modifiers(&SecuritySchemes, &Names),
 )]
 pub struct Document;
 
@@ -87,8 +99,23 @@ impl Modify for SecuritySchemes {
             components.add_security_scheme(name, SecurityScheme::ApiKey(key(value)));
         };
         key("gateway_session", ApiKey::Cookie, "orest_gateway", "A browser's gateway session");
+        key("web_session", ApiKey::Cookie, "session_id", "A browser that is signed in");
         key("auth_email", ApiKey::Header, "X-Auth-Email", "The e-mail address of a user, with his API key");
         key("auth_key", ApiKey::Header, "X-Auth-Key", "An API key of the user with that e-mail address");
+    }
+}
+
+/// Two methods of one handler are two calls, and each has a name of its own.
+struct Names;
+
+impl Modify for Names {
+    fn modify(&self, document: &mut Described) {
+        for path in document.paths.paths.values_mut() {
+            let taken = path.get.as_ref().and_then(|call| call.operation_id.clone());
+            if let Some(post) = path.post.as_mut().filter(|post| post.operation_id == taken) {
+                post.operation_id = taken.map(|name| format!("{name}_by_post"));
+            }
+        }
     }
 }
 
@@ -97,6 +124,12 @@ pub fn router() -> Router {
     Router::new().route("/openapi.json", get(document))
 }
 
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operation", operation_id = "openapi",
+    responses((status = 200, body = Object, content_type = "application/json")),
+    security(()),
+)]
 async fn document() -> impl IntoResponse {
     Json(Document::openapi())
 }

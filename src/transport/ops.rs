@@ -13,7 +13,7 @@ use super::http::AppState;
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/health", get(alive))
-        .route("/web/health", get(alive))
+        .route("/web/health", get(alive_as_odoo))
         .route("/ready", get(ready))
         .with_state(state)
 }
@@ -26,6 +26,16 @@ pub fn router(state: AppState) -> Router {
 )]
 pub(super) async fn alive() -> impl IntoResponse {
     Json(json!({"status": "pass"}))
+}
+
+/// The same, where Odoo has it.
+#[utoipa::path(
+    get, path = "/web/health", tag = "operation", operation_id = "health_as_odoo",
+    responses((status = 200, body = Object, content_type = "application/json")),
+    security(()),
+)]
+pub(super) async fn alive_as_odoo() -> impl IntoResponse {
+    alive().await
 }
 
 /// Checks of tokens can be answered.

@@ -143,6 +143,8 @@ impl From<Error> for AdminError {
         match error {
             Error::Unauthenticated => Self::unauthorized(),
             Error::Forbidden(message) => Self::not_authorized(message),
+            Error::NotFound { model: "orest.application", .. } => Self::no_app(),
+            Error::NotFound { model: "res.users.apikeys", .. } => Self::no_key(),
             Error::NotFound { .. } => Self::no_user(),
             Error::Invalid { message, .. } => Self::invalid(message),
             Error::Conflict(message) => Self::new(StatusCode::CONFLICT, "Conflict", message),
@@ -210,5 +212,95 @@ impl IntoResponse for AdminError {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::domain::time::from_unix;
+    use crate::store::{Constraint, StoreError};
+
+    /// The whole table, so that a new variant shows up in review.
+    #[tokio::test]
+    async fn what_a_refusal_becomes() {
+        let wait = Duration::from_millis(1_500);
+        let node = Unconfirmed { node: "auth-2".to_owned(), until: from_unix(1_800_000_003) };
+        let of_service = || {
+            vec![
+                Error::Unauthenticated,
+                Error::Forbidden("only members of the group REST API Admin may do this".to_owned()),
+                Error::NotFound { model: "res.users", id: 1 },
+                Error::NotFound { model: "orest.application", id: 1 },
+                Error::invalid("reason", "a reason has at most 1000 characters"),
+                Error::Conflict("it has changed".to_owned()),
+                Error::RateLimited { retry_after: wait },
+                Error::Unavailable,
+                Error::Undecided,
+                Error::Unconfirmed { nodes: vec![node.clone()], retry_after: wait },
+                Error::Internal,
+            ]
+        };
+        let mut table = String::new();
+        for error in of_service() {
+            let name = format!("{error:?}");
+            render(&mut table, &name, error.into()).await;
+        }
+        // A deed of the records' says it in the same words.
+        for (error, same) in of_service().into_iter().zip(of_service()) {
+            assert_eq!(AdminError::from(AppError::from(error)), AdminError::from(same));
+        }
+        for error in [
+            AppError::App,
+            AppError::User,
+            AppError::Key,
+            AppError::After,
+            AppError::NameInUse("alice@example.com".to_owned()),
+            StoreError::Unavailable("connection refused".to_owned()).into(),
+            StoreError::Undecided("connection reset".to_owned()).into(),
+            StoreError::Conflict { constraint: "res_users_login_key".to_owned(), kind: Constraint::Unique }.into(),
+            OdooError::user("Bob is pending.").into(),
+            OdooError::validation("A user needs a login.").into(),
+            OdooError::value("no such value").into(),
+            OdooError::type_error("no such argument").into(),
+            OdooError::access("You are not allowed to.").into(),
+            OdooError::access_denied().into(),
+            OdooError::missing("res.users", 1, 2).into(),
+            OdooError::new(Exception::OperationalError, "the service can't reach its database; try again").into(),
+            OdooError::new(Exception::KeyError, "res.nothing").into(),
+        ] {
+            let name = format!("{error:?}");
+            render(&mut table, &name, error.into()).await;
+        }
+        for error in [
+            AdminError::invalid_session(),
+            AdminError::unauthorized(),
+            AdminError::user_disabled(),
+            AdminError::no_provider("oauth2-google"),
+            AdminError::no_group(),
+            AdminError::no_app(),
+            AdminError::no_user(),
+            AdminError::no_key(),
+            AdminError::no_route(),
+            AdminError::no_method(),
+            AdminError::missing("password"),
+            AdminError::invalid("desc must be true or false"),
+            AdminError::malformed("EOF while parsing"),
+            AdminError::too_large(),
+        ] {
+            render(&mut table, "-", error).await;
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    async fn render(table: &mut String, name: &str, error: AdminError) {
+        let (parts, body) = error.into_response().into_parts();
+        let bytes = body.collect().await.expect("is whole").to_bytes();
+        let header = |name| parts.headers.get(name).map_or("-", |value| value.to_str().expect("ASCII"));
+        let (challenge, wait) = (header(header::WWW_AUTHENTICATE), header(header::RETRY_AFTER));
+        let (status, body) = (parts.status.as_u16(), String::from_utf8_lossy(&bytes));
+        table.push_str(&format!("{name}\n    {status} {body} | {challenge} | {wait}\n"));
     }
 }

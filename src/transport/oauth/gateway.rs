@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::Shared;
 use super::form::Params;
-use super::pages::page::{self, failed, problem, see_other};
+use super::pages::page::{self, PageRefusals, failed, problem, see_other};
 use super::pages::sign_in::{self, signed_in};
 use super::pages::{cookies, user_agent};
 use crate::domain::ids::UserId;
@@ -29,7 +29,19 @@ const REDIRECT: HeaderName = HeaderName::from_static("x-auth-request-redirect");
 /// Cookies that are looked at: one for our host, one for the domain, and what a neighbour may have planted.
 const COOKIES_MAX: usize = 4;
 
-/// Gives the browser a gateway session and leads it back.
+/// Gives a browser its gateway session and leads it back.
+///
+/// Who is not signed in is led to where he can first.
+#[utoipa::path(
+    get, path = "/oauth2/start", tag = "pages", operation_id = "start",
+    params(
+        ("rd" = Option<String>, Query,
+            description = "Where to lead back to: a path on this host, or an https address below the domain that is set"),
+        ("x-auth-request-redirect" = Option<String>, Header, description = "The same, from a proxy that can't write it there"),
+    ),
+    responses((status = 303, description = "Back, with the cookie; or to where one signs in"), PageRefusals),
+    security((), ("web_session" = [])),
+)]
 pub async fn start(
     State(state): State<Shared>,
     Peer(address): Peer,

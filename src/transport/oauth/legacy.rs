@@ -14,7 +14,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::{IntoResponses, ToSchema};
 
 use super::client_auth::{Authorization, authorization};
 use super::error::{RETRY_AFTER, retry_after};
@@ -46,8 +48,51 @@ pub fn router() -> Router<Shared> {
         .route("/orestapi/application/status", get(status).post(status))
 }
 
+/// Tokens, as it gives them.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the answer")]
+pub(crate) struct LegacyTokens {
+    access_token: String,
+    /// `Bearer`.
+    token_type: String,
+    /// Seconds.
+    expires_in: u64,
+    refresh_token: Option<String>,
+}
+
+/// An application, as it is told of itself.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LegacyApplication {
+    id: i64,
+    active: bool,
+    display_name: String,
+    /// There is none here: always false.
+    company: bool,
+}
+
+/// What is refused.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LegacyRefusal {
+    /// Such as `OrestapiOauth2AccessToken-0070`.
+    orestapi_code: String,
+    /// For people.
+    orestapi_message: String,
+}
+
+/// What any of these calls may be refused with.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "describes the answers")]
+pub(crate) enum LegacyRefusals {
+    /// Refused; 401 for nearly everything
+    #[response(status = "4XX")]
+    Refused(LegacyRefusal),
+    /// The database can't answer, or a node has not confirmed
+    #[response(status = 503)]
+    Unavailable(LegacyRefusal),
+}
+
 /// What is refused, in its words.
-enum Refused {
+pub(crate) enum Refused {
     /// 401.
     Because { group: &'static str, code: &'static str, message: &'static str },
     /// It can't be said.
@@ -67,7 +112,8 @@ const fn because(group: &'static str, code: &'static str, message: &'static str)
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let answer = |status: StatusCode, code: String, message: &str| {
-            (status, Json(json!({"orestapi_code": code, "orestapi_message": message}))).into_response()
+            let body = LegacyRefusal { orestapi_code: code, orestapi_message: message.to_owned() };
+            (status, Json(body)).into_response()
         };
         let server = |status: StatusCode, message: &str| {
             answer(status, format!("OrestapiServer-{:04}", status.as_u16()), message)
@@ -115,7 +161,13 @@ async fn params(request: Request) -> Option<Params> {
     Params::parse(&text).ok().filter(|params| params.repeated().is_none())
 }
 
-async fn version() -> Response {
+/// Says which version of oREST this stands in for.
+#[utoipa::path(
+    method(get, post), path = "/orestapi/version", tag = "orestapi", operation_id = "orestapi_version",
+    responses((status = 200, body = Object, content_type = "application/json")),
+    security(()),
+)]
+pub(crate) async fn version() -> Response {
     Json(json!({
         "server_version": SERVER_VERSION,
         "server_version_info": [19, 0, 0, "final", 0, ""],
@@ -126,8 +178,20 @@ async fn version() -> Response {
     .into_response()
 }
 
-/// Leads on to our own page, with the same request. `scope` was never heeded: it is all that the application may ask for.
-async fn authorize(State(state): State<Shared>, request: Request) -> Result<Response, Refused> {
+/// Leads a browser on to `/oauth2/authorize`, with the same request.
+///
+/// `scope` was never heeded: it is all that the application may ask for. By POST the parameters may be in a form.
+#[utoipa::path(
+    method(get, post), path = "/orestapi/oauth2/authorization", tag = "orestapi", operation_id = "orestapi_authorization",
+    params(
+        ("client_id" = String, Query, description = "A confidential application's"),
+        ("redirect_uri" = String, Query, description = "One of its own"),
+        ("state" = Option<String>, Query, description = "Comes back with the answer"),
+    ),
+    responses((status = 303, description = "To `/oauth2/authorize`"), LegacyRefusals),
+    security(()),
+)]
+pub(crate) async fn authorize(State(state): State<Shared>, request: Request) -> Result<Response, Refused> {
     let refuse = |code, message| Err(because(AUTHORIZATION, code, message));
     let Some(params) = params(request).await.filter(|params| !params.is_empty()) else {
         return refuse("0001", "No parameters, or they can't be read.");
@@ -148,8 +212,23 @@ async fn authorize(State(state): State<Shared>, request: Request) -> Result<Resp
     Ok(see_other(&format!("/oauth2/authorize?{}", query.finish())))
 }
 
-/// Gives tokens.
-async fn access_token(
+/// Gives tokens, for a code or for a refresh token.
+///
+/// For a refresh token the application shows its secret by Basic. By POST the parameters may be in a form.
+#[utoipa::path(
+    method(get, post), path = "/orestapi/oauth2/access_token", tag = "orestapi", operation_id = "orestapi_access_token",
+    params(
+        ("grant_type" = String, Query, description = "`authorization_code` or `refresh_token`"),
+        ("code" = Option<String>, Query, description = "For `authorization_code`"),
+        ("client_id" = Option<String>, Query, description = "For `authorization_code`"),
+        ("client_secret" = Option<String>, Query, description = "For `authorization_code`"),
+        ("redirect_uri" = Option<String>, Query, description = "For `authorization_code`"),
+        ("refresh_token" = Option<String>, Query, description = "For `refresh_token`; good once"),
+    ),
+    responses((status = 200, body = LegacyTokens), LegacyRefusals),
+    security((), ("client_secret_basic" = [])),
+)]
+pub(crate) async fn access_token(
     State(state): State<Shared>,
     Peer(address): Peer,
     headers: HeaderMap,
@@ -212,17 +291,22 @@ fn not_granted(error: GrantError, code: &'static str, message: &'static str) -> 
 }
 
 /// Tells an application whether it is known and active.
-async fn status(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, Refused> {
+#[utoipa::path(
+    method(get, post), path = "/orestapi/application/status", tag = "orestapi", operation_id = "orestapi_status",
+    responses((status = 200, body = Vec<LegacyApplication>), LegacyRefusals),
+    security(("client_secret_basic" = [])),
+)]
+pub(crate) async fn status(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, Refused> {
     let refuse = || because(APPLICATION_DATA, "0010", "No application for this Basic authentication.");
     let Ok(Some(Authorization::Basic(client_id, secret))) = authorization(&headers) else { return Err(refuse()) };
     let application = confidential(&state.service, &client_id, &secret).await?.ok_or_else(refuse)?;
-    let mut response = Json(json!([{
-        "id": application.id.0,
-        "active": application.active,
-        "display_name": application.name,
-        "company": false,
-    }]))
-    .into_response();
+    let known = LegacyApplication {
+        id: application.id.0,
+        active: application.active,
+        display_name: application.name.clone(),
+        company: false,
+    };
+    let mut response = Json([known]).into_response();
     set_no_store(response.headers_mut());
     Ok(response)
 }

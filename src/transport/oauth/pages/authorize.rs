@@ -7,11 +7,12 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::html;
+use utoipa::ToSchema;
 
 use super::super::Shared;
 use super::super::form::{self, Params};
 use super::csrf::{self, Purpose};
-use super::page::{failed, form_targets, page, problem, see_other};
+use super::page::{PageRefusals, failed, form_targets, page, problem, see_other};
 use super::sign_in::{address, sign_out_form, signed_in, stale, unreadable};
 use super::{cookies, odoo, user_agent};
 use crate::domain::revocation::Channel;
@@ -25,7 +26,29 @@ use crate::transport::http::{AppState, Peer};
 /// Where this page is.
 pub const PATH: &str = "/oauth2/authorize";
 
-/// Puts a request before the person.
+/// Puts an application's request before a person (RFC 6749 section 4.1.1).
+///
+/// What can't be told to the application is told to the person; all else is told to it at its `redirect_uri`.
+#[utoipa::path(
+    get, path = "/oauth2/authorize", tag = "pages", operation_id = "authorize",
+    params(
+        ("client_id" = String, Query, description = "Who asks"),
+        ("response_type" = String, Query, description = "`code`"),
+        ("redirect_uri" = Option<String>, Query, description = "One of the application's own; needed if it has several"),
+        ("scope" = Option<String>, Query, description = "Not more than the application may ask for; all of that if absent"),
+        ("state" = Option<String>, Query, description = "Comes back with the answer"),
+        ("code_challenge" = Option<String>, Query, description = "RFC 7636; a public client must send one"),
+        ("code_challenge_method" = Option<String>, Query, description = "`S256`"),
+        ("response_mode" = Option<String>, Query, description = "`query`"),
+        ("prompt" = Option<String>, Query, description = "`login`: sign in anew; `none`: ask nobody"),
+    ),
+    responses(
+        (status = 200, description = "The page that asks for consent", body = String, content_type = "text/html"),
+        (status = 303, description = "To where one signs in, to the paired Odoo, or back to the application with an `error`"),
+        PageRefusals,
+    ),
+    security((), ("web_session" = [])),
+)]
 pub async fn show(State(state): State<Shared>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let Ok(params) = Params::parse(query.unwrap_or_default().as_bytes()) else { return unreadable() };
     match put(&state, &headers, &params).await {
@@ -98,7 +121,33 @@ fn consent_page(asked: &AuthorizationRequest, session: &Session, sid: &str, devi
     )
 }
 
+/// What the form of the page carries: the request's own parameters too.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the form")]
+pub(crate) struct Decision {
+    /// `allow` or `deny`; absent: it is a request, as by GET.
+    decision: Option<String>,
+    /// As the page has it.
+    csrf_token: Option<String>,
+    client_id: Option<String>,
+    response_type: Option<String>,
+    redirect_uri: Option<String>,
+    scope: Option<String>,
+    state: Option<String>,
+    code_challenge: Option<String>,
+    code_challenge_method: Option<String>,
+}
+
 /// Takes the person's decision; a form without one is a request (RFC 6749 section 3.1 allows both methods).
+#[utoipa::path(
+    post, path = "/oauth2/authorize", tag = "pages", operation_id = "decide",
+    request_body(content = Decision, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "Back to the application, with a `code` or an `error`; or to the page that asks"),
+        PageRefusals,
+    ),
+    security((), ("web_session" = [])),
+)]
 pub async fn decide(
     State(state): State<Shared>,
     Peer(address): Peer,

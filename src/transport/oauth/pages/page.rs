@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
+use utoipa::IntoResponses;
 
 use super::super::error::{RETRY_AFTER, retry_after};
 use super::super::set_no_store;
@@ -55,6 +56,18 @@ pub fn form_targets(redirect_uri: &str) -> String {
         ("http", _) => format!(" https: {}", target.origin().ascii_serialization()),
         (scheme, _) => format!(" https: {scheme}:"),
     }
+}
+
+/// What any page may be refused with.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "describes the answers")]
+pub enum PageRefusals {
+    /// A page that says why, and what to do about it
+    #[response(status = "4XX", content_type = "text/html")]
+    Refused(String),
+    /// The same: the database can't answer, or a node has not confirmed it
+    #[response(status = 503, content_type = "text/html")]
+    Unavailable(String),
 }
 
 /// A page that says what is wrong and what to do about it.

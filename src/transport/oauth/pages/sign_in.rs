@@ -4,13 +4,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::html;
+use utoipa::ToSchema;
 
 use super::super::Shared;
 use super::super::error::OAuthError;
 use super::super::form::{Form, Params};
 use super::super::gateway;
 use super::csrf::{self, Purpose};
-use super::page::{failed, page, problem, see_other};
+use super::page::{PageRefusals, failed, page, problem, see_other};
 use super::{authorize, cookies, odoo, user_agent};
 use crate::domain::local_path::local_path;
 use crate::limits;
@@ -130,7 +131,25 @@ pub async fn sign_in(
     response
 }
 
-/// Signs out, at the gateway too, then leads on. A gateway session may outlive the one here, and ends by itself then.
+/// What the form of the button carries.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the form")]
+pub(crate) struct SignOut {
+    /// As the page has it.
+    csrf_token: Option<String>,
+    /// A path here that the browser is led to.
+    redirect: Option<String>,
+}
+
+/// Signs a browser out, at the gateway too, then leads it on.
+///
+/// A gateway session may outlive the one here, and ends by itself then.
+#[utoipa::path(
+    post, path = "/oauth2/sign-out", tag = "pages", operation_id = "sign_out",
+    request_body(content = SignOut, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Nobody is signed in in this browser any more"), PageRefusals),
+    security((), ("web_session" = []), ("gateway_session" = [])),
+)]
 pub async fn sign_out(
     State(state): State<Shared>,
     Peer(address): Peer,
