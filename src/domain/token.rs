@@ -53,6 +53,15 @@ impl TokenKind {
             Self::Gateway => "orgs_",
         }
     }
+
+    /// For the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "access_token",
+            Self::Refresh => "refresh_token",
+            Self::Gateway => "gateway_session",
+        }
+    }
 }
 
 /// How many times an authorization's refresh token has been exchanged.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::issue::{GrantError, Tokens, check_device, check_user, current, end_of};
 use super::keys::Shown;
+use super::verify::REFUSED;
 use super::{Error, Service};
 use crate::domain::application::Application;
 use crate::domain::revocation::Channel;
@@ -28,7 +29,24 @@ impl Service {
         scope: Option<Scope>,
         address: Option<std::net::IpAddr>,
     ) -> Result<Tokens, GrantError> {
-        let claims = current_claims(self.opened(token).await?, self.unix_now())?;
+        let opened = self.opened(token).await?;
+        let tokens = self.exchange(application, token, opened, scope, address).await;
+        if let Err(GrantError::InvalidGrant(why)) = &tokens {
+            let authorization = opened.ok().map(|(_, claims)| claims.authorization.0);
+            tracing::debug!(target: REFUSED, authorization, kind = TokenKind::Refresh.as_str(), why, "a token is refused");
+        }
+        tokens
+    }
+
+    async fn exchange(
+        &self,
+        application: &Arc<Application>,
+        token: &str,
+        opened: Result<(TokenKind, Claims), OpenError>,
+        scope: Option<Scope>,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<Tokens, GrantError> {
+        let claims = current_claims(opened, self.unix_now())?;
         let application = Arc::clone(application);
         let (service, token) = (self.clone(), token.to_owned());
         let outcome = self.write(move |tx| {

@@ -36,7 +36,7 @@ pub struct Verified {
     pub scope: Arc<str>,
 }
 
-/// Why a token is not good. For logs and tests; callers are told "inactive" and no more (RFC 7662 section 2.2).
+/// Why a token is not good. For the log and for tests; callers are told "inactive" and no more (RFC 7662 section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It does not open.
@@ -68,6 +68,9 @@ pub enum Refusal {
     Device,
 }
 
+/// Under which target refusals are logged, at `debug`: `OREST_LOG=info,orest::refused=debug`.
+pub(super) const REFUSED: &str = "orest::refused";
+
 /// The outcome of a check.
 pub type Verdict = Result<Verified, Refusal>;
 
@@ -82,6 +85,12 @@ impl Service {
 
     /// Checks a token that is shown in this way.
     pub(super) async fn verify_shown(&self, shown: Shown, token: &str) -> Result<Verdict, Error> {
+        let verdict = self.find_verdict(shown, token).await?;
+        self.note_refusal(shown, token, &verdict);
+        Ok(verdict)
+    }
+
+    async fn find_verdict(&self, shown: Shown, token: &str) -> Result<Verdict, Error> {
         // What is no token of anybody's need not be asked about.
         if let Ok(Err(error @ (OpenError::Malformed | OpenError::Checksum))) = self.open(shown, token) {
             return Ok(Err(error.into()));
@@ -127,7 +136,23 @@ impl Service {
     pub(super) fn verify_shown_in_memory(&self, shown: Shown, token: &str) -> Option<Verdict> {
         let fence = self.cluster.look()?;
         let verdict = self.known_verdict(shown, token)?;
-        self.cluster.holds(fence).then_some(verdict)
+        if !self.cluster.holds(fence) {
+            return None;
+        }
+        self.note_refusal(shown, token, &verdict);
+        Some(verdict)
+    }
+
+    /// Notes for who runs this why a token is refused: its holder is not told. The token is noted nowhere, only what it names.
+    fn note_refusal(&self, shown: Shown, token: &str, verdict: &Verdict) {
+        let Err(why) = verdict else { return };
+        if !tracing::enabled!(target: REFUSED, tracing::Level::DEBUG) {
+            return;
+        }
+        let opened = self.open(shown, token).ok().and_then(Result::ok);
+        let authorization = opened.map(|(_, claims)| claims.authorization.0);
+        let kind = opened.map(|(kind, _)| kind.as_str());
+        tracing::debug!(target: REFUSED, authorization, kind, %why, "a token is refused");
     }
 
     fn known_verdict(&self, shown: Shown, token: &str) -> Option<Verdict> {

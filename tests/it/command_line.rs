@@ -6,6 +6,7 @@ mod authorizations;
 pub mod client;
 pub mod gate;
 mod local;
+mod refusals;
 mod sessions;
 mod terminal;
 
