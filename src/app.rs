@@ -9,7 +9,7 @@ use crate::domain::token::{KeyId, KeyRing};
 use crate::orm::call::Orm;
 use crate::orm::registry::Registry;
 use crate::service::{Error, Service, keys};
-use crate::store::{Claim, Store, StoreError};
+use crate::store::{Claim, ClaimError, Store, StoreError};
 use crate::transport::http::{self, AppState, Settings};
 
 /// Everything that a process needs, made and connected.
@@ -34,6 +34,14 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its claim.
+    #[error("{database}: {error}{}", if matches!(.error, ClaimError::Taken { .. }) { ": stop that one, or give a --data-dir of your own" } else { "" })]
+    Claim {
+        /// Which database.
+        database: String,
+        /// Why it is not ours.
+        error: ClaimError,
+    },
     /// The sealing keys.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
@@ -76,7 +84,7 @@ impl App {
     /// Claims the data for one server; to be held as long as it serves.
     pub fn claim(config: &Config) -> Result<Claim, StartError> {
         make_folder(config)?;
-        Ok(config.database.claim()?)
+        config.database.claim().map_err(|error| StartError::Claim { database: config.database.to_string(), error })
     }
 
     /// All doors. `base_url` is where others reach them.

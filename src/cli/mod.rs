@@ -97,7 +97,7 @@ impl OfAServer {
 /// Where things are: the same for every command that works on them itself.
 #[derive(Args, Clone, Debug)]
 struct Place {
-    /// TOML file with these settings: listen, database.url, data_dir, base_url, database_name, trust_proxy
+    /// TOML file with settings; the README lists all keys
     #[arg(long, global = true, value_name = "FILE", env = "OREST_CONFIG")]
     config: Option<PathBuf>,
     /// Database, such as sqlite:///var/lib/orest/orest.sqlite3 or postgres://orest@db.example/orest [default: orest.sqlite3 in the data folder]

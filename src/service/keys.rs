@@ -41,6 +41,10 @@ impl State {
     fn settle(&mut self) {
         let ring = self.held.in_force(&self.registered);
         let before = std::mem::replace(&mut self.in_force, Arc::new(ring));
+        // A command that changes which keys are in force has none, and needs none.
+        if self.held.keys().is_empty() {
+            return;
+        }
         let (can_seal, absent) = (self.in_force.can_seal(), self.in_force.absent());
         if before.ids().eq(self.in_force.ids()) && before.absent() == absent && before.can_seal() == can_seal {
             return;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Error;
 use crate::domain::time::Timestamp;
-use crate::store::{Store, changes, nodes};
+use crate::store::Store;
+use crate::store::nodes::{self, Roll};
 
 /// How a node stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +56,12 @@ impl LeaseState {
 /// # Errors
 /// [`Error::Unavailable`].
 pub async fn list_nodes(store: &Store) -> Result<Vec<NodeStatus>, Error> {
-    let (feed, now, nodes) = store
-        .read(|connection| {
-            Ok::<_, Error>((changes::position(connection)?, nodes::now(connection)?, nodes::list(connection)?))
-        })
-        .await?;
+    Ok(call(store.read(nodes::roll).await?))
+}
+
+/// How each node of a roll stands.
+pub fn call(roll: Roll) -> Vec<NodeStatus> {
+    let Roll { feed, now, nodes } = roll;
     let status = |node: nodes::Node| {
         let renewed_ago = (now - node.renewed_at).to_std().unwrap_or_default();
         NodeStatus {
@@ -75,5 +77,5 @@ pub async fn list_nodes(store: &Store) -> Result<Vec<NodeStatus>, Error> {
             started_at: node.started_at,
         }
     };
-    Ok(nodes.into_iter().map(status).collect())
+    nodes.into_iter().map(status).collect()
 }

@@ -8,7 +8,7 @@ use super::error::StoreError;
 pub use super::multi::{AnyConnection as Connection, MultiBackend as Backend};
 use super::postgres::{PostgresUrl, Session};
 use super::sqlite;
-pub use super::sqlite::Server;
+pub use super::sqlite::{ClaimError, Server};
 
 /// Where the database is. Its texts never show a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl DatabaseUrl {
 
     /// Claims a file for one server: another one would not hear of this one's revocations. The claim ends with what is
     /// returned, or with the process. A database of a server is for many, and needs no claim.
-    pub fn claim(&self) -> Result<Claim, StoreError> {
+    pub fn claim(&self) -> Result<Claim, ClaimError> {
         self.path().map(sqlite::claim).transpose().map(Claim)
     }
 

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use super::connection::{Connection, DatabaseUrl};
 use super::error::StoreError;
 use super::migrations::{self, Distance};
-use super::nodes::{self, Note};
+use super::nodes::{self, Note, Roll};
 use super::pairing::{self, Pairing};
 use super::schema::{orest_authorization as authorization, orest_revocation as revocation};
 use super::sealing_keys::{self, KeyRow};
@@ -68,8 +68,10 @@ pub struct Content {
     pub latest: Option<Timestamp>,
     /// The sealing keys that it knows.
     pub sealing_keys: Vec<KeyRow>,
-    /// The nodes that serve it; none on SQLite.
+    /// What the nodes that serve it say of themselves; none on SQLite.
     pub nodes: Vec<Note>,
+    /// How these stand; `None` on SQLite.
+    pub roll: Option<Roll>,
 }
 
 #[derive(QueryableByName)]
@@ -102,7 +104,7 @@ pub fn inspect(url: &DatabaseUrl) -> Result<Inspection, StoreError> {
     let line = url.path().is_none().then(|| diesel::sql_query(LINE).get_result(connection)).transpose()?;
     let fits = behind == 0 && !ahead && damage.is_none();
     let unfinished = if fits { transfer::unfinished(connection)? } else { None };
-    let content = if fits && unfinished.is_none() { Some(content(connection)?) } else { None };
+    let content = if fits && unfinished.is_none() { Some(content(connection, url.is_for_one_node())?) } else { None };
     Ok(Inspection { bytes, behind, ahead, looked_through, damage, line, unfinished, content })
 }
 
@@ -124,7 +126,7 @@ fn size(url: &DatabaseUrl, connection: &mut Connection) -> Result<u64, StoreErro
     Ok(size(path).map_err(|error| StoreError::Unavailable(error.to_string()))? + beside)
 }
 
-fn content(connection: &mut super::Connection) -> Result<Content, StoreError> {
+fn content(connection: &mut Connection, for_one_node: bool) -> Result<Content, StoreError> {
     let pairing = pairing::find(connection)?;
     let granted: Option<Timestamp> = authorization::table
         .order(authorization::id.desc())
@@ -142,5 +144,6 @@ fn content(connection: &mut super::Connection) -> Result<Content, StoreError> {
         pairing,
         sealing_keys: sealing_keys::list(connection)?,
         nodes: nodes::list_notes(connection)?,
+        roll: if for_one_node { None } else { Some(nodes::roll(connection)?) },
     })
 }

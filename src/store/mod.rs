@@ -46,7 +46,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::limits;
 
-pub use connection::{Claim, Connection, DatabaseUrl, Server};
+pub use connection::{Claim, ClaimError, Connection, DatabaseUrl, Server};
 pub use error::{Constraint, StoreError};
 use hooks::{Hooks, Written};
 pub use writer::Tx;

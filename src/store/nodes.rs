@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::changes::Position;
+use super::changes::{self, Position};
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
 use super::link::{APPLIED_CHANNEL, applied_payload};
@@ -98,6 +98,24 @@ pub fn insert(connection: &mut Connection, new: &Node) -> Result<(), StoreError>
 pub fn list(connection: &mut Connection) -> Result<Vec<Node>, StoreError> {
     let rows: Vec<Row> = node::table.order((node::name, node::id)).select(Row::as_select()).load(connection)?;
     Ok(rows.into_iter().map(Node::from).collect())
+}
+
+/// The nodes as of one moment.
+#[derive(Clone, Debug)]
+pub struct Roll {
+    /// Where the feed is.
+    pub feed: Position,
+    /// What the database takes for now.
+    pub now: Timestamp,
+    /// All of them, by name.
+    pub nodes: Vec<Node>,
+}
+
+/// All nodes, and what they are measured by.
+///
+/// For PostgreSQL alone.
+pub fn roll(connection: &mut Connection) -> Result<Roll, StoreError> {
+    Ok(Roll { feed: changes::position(connection)?, now: now(connection)?, nodes: list(connection)? })
 }
 
 /// What a node says of itself that has nothing to do with its lease.

@@ -65,15 +65,43 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
+/// Why a database can't be claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another process holds it.
+    #[error("another orest serves this database already{}", .address.as_ref().map_or_else(String::new, |url| format!(", at {url}")))]
+    Taken {
+        /// Where that is reached. It says nothing while it starts, or while it moves the data elsewhere.
+        address: Option<String>,
+    },
+    /// The file of the claim.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
 /// Claims the database for one server.
-pub(super) fn claim(path: &Path) -> Result<File, StoreError> {
+pub(super) fn claim(path: &Path) -> Result<File, ClaimError> {
     let path = path.with_extension("lock");
+    let complain = |error| ClaimError::Io { path: path.display().to_string(), error };
     // Nobody else may hold the lock, and so keep the server from starting.
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = file.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+    let file = file.map_err(complain)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(_) => Err(StoreError::Unavailable("another orest serves this database already".to_owned())),
+        Ok(()) => {
+            // Who held it before is gone: nobody is to be sent to his address.
+            file.set_len(0).map_err(complain)?;
+            Ok(file)
+        }
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let noted = std::fs::read_to_string(&path).unwrap_or_default();
+            Err(ClaimError::Taken { address: noted.lines().nth(1).map(str::to_owned) })
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(complain(error)),
     }
 }
 

@@ -13,7 +13,7 @@ use diesel::sql_types::{BigInt, Text};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::connection::{Claim, Connection, DatabaseUrl};
+use super::connection::{Claim, ClaimError, Connection, DatabaseUrl};
 use super::dialect::{self, Kind};
 use super::error::StoreError;
 use super::migrations;
@@ -351,8 +351,10 @@ impl Side {
             return Err(TransferError::Missing(name));
         }
         let claim = url.claim().map_err(|error| match error {
-            StoreError::Unavailable(cause) => TransferError::InUse { database: name.clone(), cause },
-            error => TransferError::Store { database: name.clone(), error },
+            ClaimError::Taken { .. } => TransferError::InUse { database: name.clone(), cause: error.to_string() },
+            ClaimError::Io { .. } => {
+                TransferError::Store { database: name.clone(), error: StoreError::Unavailable(error.to_string()) }
+            }
         })?;
         let connection = if create { connect(url) } else { connect_source(url) };
         let connection = connection.map_err(|error| TransferError::Store { database: name.clone(), error })?;

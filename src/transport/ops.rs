@@ -9,6 +9,18 @@ use serde_json::json;
 
 use super::http::AppState;
 
+/// What `/ready` gives for a reason, for `orest doctor` to tell one from the other.
+pub mod reason {
+    /// Its thread that writes is gone.
+    pub const ENDS: &str = "nothing can be written any more; this process ends";
+    /// It has no lease, if it is one of several, and can't ask.
+    pub const DATABASE: &str = "the database can't be reached";
+    /// Other nodes have sealed with a key that this one lacks.
+    pub const SEALING_KEY: &str = "a sealing key is missing that tokens were sealed with";
+    /// Not all is in memory yet; how much is stands behind it.
+    pub const LOADING: &str = "loading the live state";
+}
+
 /// `/web/health`, `/health`, `/ready`.
 pub fn router(state: AppState) -> Router {
     Router::new()
@@ -51,14 +63,14 @@ pub(super) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let service = &state.service;
     let loading = service.loading();
     let why = if !service.can_write() {
-        Some("nothing can be written any more; this process ends".to_owned())
+        Some(reason::ENDS.to_owned())
     } else if service.check_ready().await.is_err() {
-        Some("the database can't be reached".to_owned())
+        Some(reason::DATABASE.to_owned())
     } else if !service.keys().absent().is_empty() || !service.keys().can_seal() {
         // Of a token that other nodes have sealed with a key that this one lacks it knows nothing.
-        Some("a sealing key is missing that tokens were sealed with".to_owned())
+        Some(reason::SEALING_KEY.to_owned())
     } else {
-        loading.map(|percent| format!("loading the live state: {percent} %"))
+        loading.map(|percent| format!("{}: {percent} %", reason::LOADING))
     };
     let mut answer = json!({"status": "pass", "service": "orest", "instance": service.instance()});
     let Some(why) = why else { return (StatusCode::OK, Json(answer)) };

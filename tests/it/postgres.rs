@@ -419,7 +419,7 @@ fn the_commands_work_on_postgresql() {
     assert!(!folder.path().join("orest.sqlite3").exists(), "there is one database");
     // A second node: the claim of a file is not for it.
     let measured = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let second = Server::start(command().args(["serve", "--node-name", "the second", "--metrics-listen", &measured]));
+    let second = Server::start(command().args(["serve", "--node-name", "the-second", "--metrics-listen", &measured]));
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     let (code, report) = loop {
         let (code, report) = said(command().arg("doctor"));
@@ -430,6 +430,7 @@ fn the_commands_work_on_postgresql() {
     };
     assert_eq!(code, Some(0), "{report}");
     assert!(report.contains("on PostgreSQL ") && report.contains("nodes say different addresses"), "{report}");
+    assert!(report.contains("nodes that serve this database under a lease: 2\n"), "{report}");
     let (code, nodes) = said(command().args(["nodes", "--format", "json"]));
     let nodes: serde_json::Value = serde_json::from_str(&nodes).unwrap_or_else(|error| panic!("{error}: {nodes}"));
     let nodes = nodes.as_array().unwrap();
@@ -439,11 +440,11 @@ fn the_commands_work_on_postgresql() {
         assert!(node["applied_sequence"].is_u64() && node["lag"].is_u64() && node["version"].is_string(), "{node}");
     }
     let (code, table) = said(command().arg("nodes"));
-    let first = nodes.iter().find(|node| node["name"] != "the second").unwrap()["name"].as_str().unwrap();
-    assert!(code == Some(0) && table.contains(first) && table.contains("the second"), "{table}");
+    let first = nodes.iter().find(|node| node["name"] != "the-second").unwrap()["name"].as_str().unwrap();
+    assert!(code == Some(0) && table.contains(first) && table.contains("the-second"), "{table}");
     assert!(table.contains("held (3.0 s)") && table.contains("Applied") && table.contains("Lag"), "{table}");
     let metrics = metrics_at(&measured);
-    for node in [first, "the second"] {
+    for node in [first, "the-second"] {
         assert!(metrics.contains(&format!("orest_node_lease_held{{node=\"{node}\"}} 1\n")), "{metrics}");
         assert!(metrics.contains(&format!("orest_node_lag{{node=\"{node}\"}} ")), "{metrics}");
     }
@@ -460,6 +461,16 @@ fn the_commands_work_on_postgresql() {
     let (code, pairing) = said(command().args(["pair", "--odoo-url", "http://localhost:8069"]));
     assert!(code == Some(0) && pairing.contains("Credential"), "{pairing}");
     drop((server, second));
+    // Killed, they take nothing back: their rows stay, and their leases end.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let report = loop {
+        let (_, report) = said(command().arg("doctor"));
+        if !report.contains("under a lease") || std::time::Instant::now() > deadline {
+            break report;
+        }
+    };
+    assert!(report.contains("node the-second has no lease (renewed ") && report.contains("or is gone"), "{report}");
+    assert!(report.contains("the connection is refused") && !report.contains("the server itself runs"), "{report}");
     let gone =
         command().env("OREST_DATABASE_URL", "postgres://ann:s3cret@127.0.0.1:1/x").arg("doctor").output().unwrap();
     let report = String::from_utf8_lossy(&gone.stdout);

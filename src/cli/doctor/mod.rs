@@ -1,6 +1,8 @@
 //! `orest doctor`: what is wrong, for an operator at three in the morning. One line a check, with what to do. It changes
 //! nothing and makes no file.
 
+mod server;
+
 use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -20,6 +22,10 @@ use crate::store::StoreError;
 use crate::store::inspect::{Content, Inspection, inspect};
 use crate::store::sealing_keys::KeyRow;
 
+/// Bytes below which somebody should make room: the file beside the database that is written first grows to some of that …
+const SPACE_LOW: u64 = 512 << 20;
+/// … and below which the next write may fail.
+const SPACE_NONE: u64 = 16 << 20;
 /// Seconds that two clocks may be apart …
 const CLOCK_FINE: i64 = 30;
 /// … and from which on things fail: tickets and codes live for minutes.
@@ -92,10 +98,13 @@ fn examine(report: &mut Report, config: &Config, web: &Web, now: Timestamp) {
         return;
     }
     let content = database(report, config);
+    if let Some(file) = config.database.path() {
+        space(report, file.parent().unwrap_or(&config.data_dir));
+    }
     sealing_keys(report, config, content.as_ref());
-    let server = server(report, config, content.as_ref());
+    let server = server::server(report, config, content.as_ref());
     if let Some(server) = &server {
-        base_url(report, config, web, server);
+        server::base_url(report, config, web, server);
     }
     let pairing = content.as_ref().and_then(|content| content.pairing.as_ref());
     let odoo = pairing.and_then(|pairing| odoo(report, web, pairing));
@@ -202,6 +211,23 @@ fn database_file(report: &mut Report, path: &Path) -> bool {
     true
 }
 
+/// How much room there is where the database grows.
+fn space(report: &mut Report, folder: &Path) {
+    let Ok(disk) = rustix::fs::statvfs(folder) else { return };
+    // What is kept for root is not for the server.
+    room(report, disk.f_bavail.saturating_mul(disk.f_frsize), folder);
+}
+
+fn room(report: &mut Report, free: u64, folder: &Path) {
+    const WHAT: &str = "free space";
+    let text = format!("{} at {}", size(free), folder.display());
+    match free {
+        ..SPACE_NONE => report.fail(WHAT, text, "make room: what can't be written is refused; no restart is needed"),
+        SPACE_NONE..SPACE_LOW => report.warn(WHAT, text, "make room before it is full: writes fail then, checks go on"),
+        _ => report.ok(WHAT, text),
+    }
+}
+
 fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
     const WHAT: &str = "database";
     if found.line.as_ref().is_some_and(|line| !line.encrypted && !line.local) {
@@ -281,101 +307,6 @@ fn sealing_keys(report: &mut Report, config: &Config, content: Option<&Content>)
     let sealing = in_force.iter().filter(|row| row.key.seals).map(|row| row.key.id.0).max().unwrap_or_default();
     let others = in_force.len() - 1;
     report.ok(WHAT, format!("{path}, key {sealing} seals, {others} other{} open", if others == 1 { "" } else { "s" }));
-}
-
-/// Who serves the data.
-struct Serving {
-    /// What `/ready` may say of it: one for each node.
-    instances: Vec<String>,
-    base_url: String,
-}
-
-/// The nodes of a database that is for many.
-fn nodes(report: &mut Report, content: Option<&Content>) -> Option<Serving> {
-    const WHAT: &str = "server";
-    let nodes = &content?.nodes;
-    let Some(first) = nodes.first() else {
-        report.fail(WHAT, "no node serves this database", "start `orest serve`; if it stops at once, its log says why");
-        return None;
-    };
-    match nodes.iter().find(|node| node.address != first.address) {
-        Some(other) => report.warn(
-            WHAT,
-            format!(
-                "nodes say different addresses: {} says {}, {} {}",
-                first.name, first.address, other.name, other.address
-            ),
-            "give all nodes the same --base-url",
-        ),
-        None => report
-            .ok(WHAT, format!("{} node{} serve this database", nodes.len(), if nodes.len() == 1 { "" } else { "s" })),
-    }
-    let instances = nodes.iter().map(|node| node.instance.clone()).collect();
-    Some(Serving { instances, base_url: first.address.clone() })
-}
-
-/// The server that holds the data.
-fn server(report: &mut Report, config: &Config, content: Option<&Content>) -> Option<Serving> {
-    const WHAT: &str = "server";
-    if config.database.path().is_none() {
-        return nodes(report, content);
-    }
-    match config.database.server() {
-        Ok(Some(server)) => {
-            report.ok(WHAT, "runs on this data");
-            Some(Serving { instances: vec![server.instance], base_url: server.base_url })
-        }
-        Ok(None) => {
-            report.fail(WHAT, "none runs on this data", "start `orest serve`; if it stops at once, its log says why");
-            None
-        }
-        Err(error) => {
-            report.fail(
-                WHAT,
-                format!("the claim of the database: {error}"),
-                "run this as the user who runs the server",
-            );
-            None
-        }
-    }
-}
-
-fn base_url(report: &mut Report, config: &Config, web: &Web, server: &Serving) {
-    const WHAT: &str = "base URL";
-    let base = &server.base_url;
-    if let Some(set) = config.base_url.as_ref().filter(|set| *set != base) {
-        report.warn(WHAT, format!("the server runs with {base}, the settings say {set}"), "restart the server");
-    }
-    let url = url::Url::parse(base).ok();
-    let here = url.as_ref().is_some_and(is_loopback);
-    match web.get(&format!("{base}/ready")) {
-        Err(silence) => {
-            let advice = format!("the server itself runs; {}", silence.advice);
-            return report.fail(WHAT, format!("{base}: {}", silence.cause), advice);
-        }
-        Ok(answer) => {
-            let text = |name: &str| answer.json.as_ref().and_then(|json| json[name].as_str()).unwrap_or_default();
-            if text("service") != "orest" {
-                let advice = "let the proxy in front pass requests on to the server, or correct --base-url";
-                return report.fail(WHAT, format!("no orest answers at {base} ({})", answer.describe()), advice);
-            }
-            // A node that has just been started has not said yet which one it is.
-            if !server.instances.iter().any(|instance| instance.is_empty() || *instance == text("instance")) {
-                let advice = "look at where the proxy in front leads, and whether an old server still runs";
-                return report.fail(WHAT, format!("another orest than that on this data answers at {base}"), advice);
-            }
-            if text("status") != "pass" {
-                let advice = "if that lasts, its log says more; mostly the disk is full, or the file was moved";
-                return report.fail(WHAT, format!("{base}: the server is not ready: {}", text("output")), advice);
-            }
-        }
-    }
-    if url.as_ref().is_some_and(|url| url.scheme() == "http") && !here {
-        let advice = "put a reverse proxy with TLS in front and set --base-url https://…";
-        return report.warn(WHAT, format!("{base} is not https, so whoever listens can take tokens"), advice);
-    }
-    let reach = if here { "; only from this machine" } else { "" };
-    report.ok(WHAT, format!("{base} leads to this server{reach}"));
 }
 
 /// Looks at the paired Odoo; gives its answer.
@@ -581,6 +512,22 @@ mod tests {
         }
         for (bytes, expect) in [(0, "0.0 kB"), (4_250_000, "4.2 MB"), (1_000_000_000, "1.0 GB")] {
             assert_eq!(size(bytes), expect);
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fills() {
+        for (free, warnings, failures) in [
+            (0, 0, 1),
+            (SPACE_NONE - 1, 0, 1),
+            (SPACE_NONE, 1, 0),
+            (SPACE_LOW - 1, 1, 0),
+            (SPACE_LOW, 0, 0),
+            (u64::MAX, 0, 0),
+        ] {
+            let mut report = Report::default();
+            room(&mut report, free, Path::new("/var/lib/orest"));
+            assert_eq!((report.checks, report.warnings, report.failures), (1, warnings, failures), "{free}");
         }
     }
 

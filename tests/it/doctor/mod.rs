@@ -170,6 +170,7 @@ fn all_is_well() {
     for (what, texts) in [
         ("data folder", &["for its owner alone"][..]),
         ("database", &["orest.sqlite3", "of this version", "whole"]),
+        ("free space", &["B at ", data.to_str().unwrap()]),
         ("sealing keys", &["key 1 seals", "0 others open"]),
         ("server", &["runs on this data"]),
         ("base URL", &[&server.address, "leads to this server"]),
@@ -179,7 +180,7 @@ fn all_is_well() {
     ] {
         seen.check(what, "ok", texts);
     }
-    assert_eq!(seen.lines.len(), 8);
+    assert_eq!(seen.lines.len(), 9);
 
     let url = format!("http://localhost:{}", odoo(answers("18.0-20261101", "18.0.1.0.0")));
     let credential = pair(&data, &url);
@@ -198,7 +199,7 @@ fn all_is_well() {
     }
     assert!(call(&server, &credential, "keep_users", &json!({"ids": [2]})).starts_with("HTTP/1.1 200"));
     let seen = doctor(&data);
-    assert_eq!(seen.summary, "10 checks: 0 failed, 0 with a warning.", "{seen:#?}");
+    assert_eq!(seen.summary, "11 checks: 0 failed, 0 with a warning.", "{seen:#?}");
     seen.check("pairing", "ok", &["database 0a1b", "Odoo called just now"]);
     seen.check("users", "ok", &["1, compared with Odoo's just now"]);
     assert!(!format!("{seen:?}").contains(&credential));
@@ -436,6 +437,25 @@ fn an_address_that_leads_elsewhere() {
             seen.check("base URL", "FAIL", texts);
         }
         drop(server);
+    }
+    // The very server, which is not ready for one reason or another.
+    for (output, verdict, advice) in [
+        ("loading the live state: 43 %", "warn", "wait"),
+        ("a sealing key is missing that tokens were sealed with", "FAIL", "copy the file sealing-keys"),
+        ("the database can't be reached", "FAIL", "the disk is full"),
+        ("nothing can be written any more; this process ends", "FAIL", "start it again"),
+    ] {
+        let claim = second.join("orest.lock");
+        let port = listen(move |mut stream| {
+            request(&mut stream);
+            let claim = std::fs::read_to_string(&claim).unwrap();
+            let instance = claim.lines().next().unwrap();
+            let body = json!({"status": "fail", "service": "orest", "instance": instance, "output": output});
+            let _ = stream.write_all(http("503 Service Unavailable", "", &body.to_string()).as_bytes());
+        });
+        let url = format!("http://127.0.0.1:{port}");
+        let _server = Server::start(orest(&second).arg("serve").env("OREST_BASE_URL", &url));
+        doctor(&second).check("base URL", verdict, &[&url, "is not ready", output, advice]);
     }
     let file = folder.path().join("orest.toml");
     std::fs::write(&file, "base_url = \"https://auth.example.com\"").unwrap();
