@@ -71,8 +71,9 @@ async fn measure(nodes: usize) -> f64 {
         bare.extend(bare_commits(&fleet).await);
         acts.extend(revoke(&fleet, round * ACTS).await);
     }
-    Times(bare).print(&format!("a bare commit of one row, {nodes} nodes idle"));
-    Times(acts).print(&format!("revoke one by id over HTTP, {nodes} nodes, until the receipt"));
+    let count = format!("{nodes} node{}", if nodes == 1 { "" } else { "s" });
+    Times(bare).print(&format!("a bare commit of one row, {count} idle"));
+    Times(acts).print(&format!("revoke one by id over HTTP, {count}, until the receipt"));
     if nodes > 1 {
         let (spread, told) = propagate(&fleet, ROUNDS * ACTS).await;
         Times(spread).print("from the first refusal anywhere to the first refusal on the last node");
