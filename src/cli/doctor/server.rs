@@ -26,16 +26,9 @@ fn nodes(report: &mut Report, content: Option<&Content>) -> Option<Serving> {
         report.fail(WHAT, "no node serves this database", "start `orest serve`; if it stops at once, its log says why");
         return None;
     };
-    match nodes.iter().find(|node| node.address != first.address) {
-        Some(other) => report.warn(
-            WHAT,
-            format!(
-                "nodes say different addresses: {} says {}, {} {}",
-                first.name, first.address, other.name, other.address
-            ),
-            "give all nodes the same --base-url",
-        ),
-        None => {}
+    if let Some(other) = nodes.iter().find(|node| node.address != first.address) {
+        let says = format!("{} says {}, {} {}", first.name, first.address, other.name, other.address);
+        report.warn(WHAT, format!("nodes say different addresses: {says}"), "give all nodes the same --base-url");
     }
     let roll = content.roll.clone().map(call).unwrap_or_default();
     let (held, ended): (Vec<_>, Vec<_>) = roll.iter().partition(|node| node.lease == LeaseState::Held);
