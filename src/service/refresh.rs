@@ -33,7 +33,7 @@ impl Service {
         let tokens = self.exchange(application, token, opened, scope, address).await;
         if let Err(GrantError::InvalidGrant(why)) = &tokens {
             let authorization = opened.ok().map(|(_, claims)| claims.authorization.0);
-            tracing::debug!(target: REFUSED, authorization, kind = TokenKind::Refresh.as_str(), why, "a token is refused");
+            tracing::debug!(target: REFUSED, authorization, kind = TokenKind::Refresh.as_str(), %why, "a token is refused");
         }
         tokens
     }

@@ -54,7 +54,8 @@ fn doctor_with(data: &Path, more: &[&str]) -> Seen {
     // Whoever only looks at the code, the lines or the last line sees the same.
     let failed = lines.iter().filter(|line| line.starts_with("FAIL ")).count();
     let warned = lines.iter().filter(|line| line.starts_with("warn ")).count();
-    let counts = format!("{} checks: {failed} failed, {warned} with a warning", lines.len());
+    let checks = if lines.len() == 1 { "check" } else { "checks" };
+    let counts = format!("{} {checks}: {failed} failed, {warned} with a warning", lines.len());
     assert!(summary.contains(&counts), "{summary}: {lines:#?}");
     assert_eq!(code, Some(i32::from(failed > 0)), "{lines:#?}");
     Seen { code, lines, summary }
