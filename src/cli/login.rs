@@ -9,7 +9,7 @@ use super::client::failure::Failure;
 use super::client::session::Server;
 use super::client::{Client, ClientOptions, DEFAULT_URL, Outcome};
 
-/// Sign in to a server, for `orest users` and `orest authorizations`; what is left out is asked for.
+/// Sign in to a server, for `orest users`, `orest authorizations` and `orest revocations`; what is left out is asked for.
 #[derive(Args)]
 #[command(after_help = "\
 The session is kept in the profile, for you alone. At the server it is an authorization of the application \"Admin API\", seen and \

@@ -11,6 +11,7 @@ mod man;
 mod nodes;
 mod odoo_module;
 mod pair;
+mod revocations;
 mod serve;
 mod transfer;
 mod users;
@@ -68,7 +69,7 @@ enum Command {
 /// What acts on a server, as its client: never on the database.
 #[derive(Subcommand)]
 enum OfAServer {
-    /// Sign in to a server, for `orest users` and `orest authorizations`
+    /// Sign in to a server, for `orest users`, `orest authorizations` and `orest revocations`
     Login(login::Login),
     /// Sign out: the session is revoked at the server and forgotten here
     Logout(login::Logout),
@@ -79,6 +80,8 @@ enum OfAServer {
     Users(users::Users),
     /// List and revoke what users have let applications do
     Authorizations(authorizations::Authorizations),
+    /// List and show what was revoked, and take back what you revoked yourself
+    Revocations(revocations::Revocations),
 }
 
 impl OfAServer {
@@ -90,6 +93,7 @@ impl OfAServer {
             Self::Whoami(whoami) => whoami.run(),
             Self::Users(users) => users.run(),
             Self::Authorizations(authorizations) => authorizations.run(),
+            Self::Revocations(revocations) => revocations.run(),
         }
     }
 }

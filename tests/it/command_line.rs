@@ -5,8 +5,10 @@ mod app_users;
 mod authorizations;
 pub mod client;
 pub mod gate;
+mod help;
 mod local;
 mod refusals;
+mod revocations;
 mod sessions;
 mod terminal;
 

@@ -3,12 +3,10 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::literal;
 use crate::cli::client::failure::Failure;
-use crate::cli::client::odoo;
+use crate::cli::client::search::{APPLICATIONS, Age, DEVICES, USERS, parse_domain};
 use crate::cli::client::session::Session;
 use crate::cli::client::typed;
-use crate::orm::search_domain::{Limits, SearchDomain};
 
 /// Which authorizations; each option leaves out more.
 #[derive(Args)]
@@ -43,42 +41,6 @@ pub enum State {
     Revoked,
 }
 
-/// How long ago, as Odoo's relative dates have it: by the server's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Age {
-    number: u32,
-    unit: char,
-}
-
-impl Age {
-    fn parse(text: &str) -> Result<Self, String> {
-        let refuse = || "a number and m, h, d or w: 30m, 12h, 90d, 2w".to_owned();
-        let unit = text.chars().last().filter(|unit| "mhdw".contains(*unit)).ok_or_else(refuse)?;
-        let number = text[..text.len() - 1].parse().map_err(|_| refuse())?;
-        // A hundred years in the smallest unit: beyond it there is no date.
-        if number > 52_560_000 { Err(refuse()) } else { Ok(Self { number, unit }) }
-    }
-
-    fn ago(self) -> String {
-        let unit = match self.unit {
-            'm' => 'M',
-            'h' => 'H',
-            other => other,
-        };
-        format!("now -{}{unit}", self.number)
-    }
-}
-
-fn parse_domain(text: &str) -> Result<Value, String> {
-    let domain = literal::parse(text)?;
-    if !domain.is_array() {
-        return Err("a domain is a list".to_owned());
-    }
-    // A domain that lacks a condition would take its neighbour's.
-    SearchDomain::parse(&domain, &Limits::default()).map_err(|error| error.message)?;
-    Ok(domain)
-}
-
 impl Filter {
     /// Whether it leaves everything.
     pub const fn is_empty(&self) -> bool {
@@ -104,9 +66,13 @@ impl Filter {
     /// If somebody is not, or the server does not answer.
     pub fn domain(&self, session: &mut Session) -> Result<Value, Failure> {
         let mut terms = Vec::new();
-        for (named, target) in [(&self.user, &USERS), (&self.application, &APPLICATIONS), (&self.device, &DEVICES)] {
+        for (field, named, target) in [
+            ("user_id", &self.user, &USERS),
+            ("application_id", &self.application, &APPLICATIONS),
+            ("device_id", &self.device, &DEVICES),
+        ] {
             if !named.is_empty() {
-                terms.push(json!([target.field, "in", target.find(session, named)?]));
+                terms.push(json!([field, "in", target.find(session, named)?]));
             }
         }
         terms.extend(self.own_terms());
@@ -131,53 +97,6 @@ impl Filter {
             terms.extend(own.iter().cloned());
         }
         terms
-    }
-}
-
-/// Records that authorizations lead to.
-struct Target {
-    field: &'static str,
-    model: &'static str,
-    what: &'static str,
-    names: &'static [&'static str],
-}
-
-const USERS: Target = Target { field: "user_id", model: "res.users", what: "user", names: &["login", "email"] };
-const APPLICATIONS: Target =
-    Target { field: "application_id", model: "orest.application", what: "application", names: &["name", "client_id"] };
-const DEVICES: Target = Target { field: "device_id", model: "orest.device", what: "device", names: &["name"] };
-
-impl Target {
-    /// The ids of all who are called so, the archived too.
-    fn find(&self, session: &mut Session, named: &[String]) -> Result<Vec<i64>, Failure> {
-        let mut ids = Vec::new();
-        for name in named {
-            let name = name.trim();
-            if name.is_empty() {
-                return Err(Failure::Usage(format!("--{} was given without a name", self.what)));
-            }
-            let arguments = json!({
-                "domain": self.called(name),
-                "context": {"active_test": false},
-            });
-            let found = odoo::call(session, self.model, "search", &arguments)?;
-            let found: Vec<i64> = found.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
-            if found.is_empty() {
-                return Err(Failure::Other(format!("failed to find {} '{name}'", self.what)));
-            }
-            ids.extend(found);
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        Ok(ids)
-    }
-
-    fn called(&self, name: &str) -> Value {
-        let id = name.parse::<i64>().ok().filter(|id| *id > 0);
-        let by_name = self.names.iter().map(|field| json!([field, "=", name]));
-        let terms: Vec<Value> = by_name.chain(id.map(|id| json!(["id", "=", id]))).collect();
-        let or = vec![json!("|"); terms.len() - 1];
-        Value::Array(or.into_iter().chain(terms).collect())
     }
 }
 
@@ -231,22 +150,5 @@ mod tests {
         for text in ["['|', ('a', '=', 1)]", "['!']", "('a', '=', 1)", "1", "[('a', '=')]", "[[]]"] {
             assert!(filter(&["--domain", text]).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn times() {
-        for (text, expect) in [("30m", Some("now -30M")), ("2w", Some("now -2w")), ("0d", Some("now -0d"))] {
-            assert_eq!(Age::parse(text).ok().map(Age::ago).as_deref(), expect, "{text}");
-        }
-        for text in ["", "d", "30", "30y", "-1d", "1é", "99999999999d", "60000000d"] {
-            assert!(Age::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn names_and_ids() {
-        assert_eq!(USERS.called("alice"), json!(["|", ["login", "=", "alice"], ["email", "=", "alice"]]));
-        assert_eq!(DEVICES.called("7"), json!(["|", ["name", "=", "7"], ["id", "=", 7]]));
-        assert_eq!(DEVICES.called("x"), json!([["name", "=", "x"]]));
     }
 }

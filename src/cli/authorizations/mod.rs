@@ -1,12 +1,10 @@
 //! `orest authorizations`: what users have let applications do, listed and taken back, in this service's own words.
 //!
 //! * [`filter`]: which; its options become one search domain, which the server evaluates.
-//! * [`literal`]: Odoo's way of writing such a domain.
 //! * [`list`] and [`revoke`]: what is done.
 
 mod filter;
 mod list;
-mod literal;
 mod revoke;
 
 use std::process::ExitCode;

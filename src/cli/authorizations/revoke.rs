@@ -7,13 +7,14 @@ use super::filter::{Filter, State};
 use crate::cli::client::failure::Failure;
 use crate::cli::client::odoo::{self, Preview};
 use crate::cli::client::progress::Progress;
-use crate::cli::client::{Client, MAY_ACCEPT, Outcome};
+use crate::cli::client::{Client, MAY_ACCEPT, Outcome, count};
+use crate::limits;
 
 /// Which authorizations to revoke: the live ones, unless --state or --domain says otherwise.
 #[derive(Args)]
 #[command(after_help = "\
 Everything live: orest authorizations revoke --domain '[]'
-An act of yours can be taken back for 15 minutes, in the list of revocations.")]
+For 15 minutes you can take it back: orest revocations undo ID")]
 pub struct Revoke {
     #[command(flatten)]
     filter: Filter,
@@ -75,16 +76,19 @@ impl Revoke {
             }
         })?;
         client.output.summary(&sentence(&receipt), &receipt);
+        if let Some(id) = receipt.get("revocation_id").and_then(Value::as_u64) {
+            let minutes = limits::UNDO_WINDOW.as_secs() / 60;
+            client.output.hint(&format!("You can take it back for {minutes} minutes: orest revocations undo {id}"));
+        }
         Ok(Outcome::of(client.report_unconfirmed(&receipt, MAY_ACCEPT)))
     }
 }
 
 fn describe(preview: &Preview) -> String {
-    let many = |count: u64, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let mut text = many(preview.live, "authorization");
+    let mut text = count(preview.live, "authorization");
     // Applications in their own names have no user.
     if preview.user_count() > 0 {
-        text = format!("{text} of {}", many(preview.user_count(), "user"));
+        text = format!("{text} of {}", count(preview.user_count(), "user"));
     }
     if preview.already_revoked > 0 {
         text = format!("{text} ({} more are revoked already)", preview.already_revoked);
@@ -95,8 +99,7 @@ fn describe(preview: &Preview) -> String {
 fn sentence(receipt: &Value) -> String {
     let number = |name: &str| receipt.get(name).and_then(Value::as_u64).unwrap_or(0);
     let (revoked, already) = (number("revoked"), number("already_revoked"));
-    let authorizations = if revoked == 1 { "authorization" } else { "authorizations" };
-    let mut text = format!("Revocation {}: {revoked} {authorizations} revoked", number("revocation_id"));
+    let mut text = format!("Revocation {}: {} revoked", number("revocation_id"), count(revoked, "authorization"));
     if already > 0 {
         text = format!("{text}, {already} were revoked already");
     }

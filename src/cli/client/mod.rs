@@ -4,17 +4,21 @@
 //! * [`profile`]: the file that holds the server's address and the session.
 //! * [`session`]: calls within that session, renewed once where it must be.
 //! * [`admin_api`] and [`odoo`]: the doors that are called.
+//! * [`search`] and [`literal`]: options and Odoo's way of writing a domain, both as search domains; [`records`]: lists of what they find.
 //! * [`output`] and [`table`]: what is printed, for people or as JSON, and where to.
 //! * [`prompt`]: questions, and [`progress`]: on a terminal alone.
 //! * [`failure`]: why a command could not do what it was asked, and the exit code of that.
 
 pub mod admin_api;
 pub mod failure;
+mod literal;
 pub mod odoo;
 pub mod output;
 pub mod profile;
 pub mod progress;
 pub mod prompt;
+pub mod records;
+pub mod search;
 pub mod session;
 pub mod table;
 
@@ -145,6 +149,11 @@ impl ClientOptions {
         }
         Ok(profile)
     }
+}
+
+/// How many of something: `1 user`, `2 users`.
+pub fn count(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The name of a value of a choice, as it is typed.

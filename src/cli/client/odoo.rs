@@ -87,6 +87,14 @@ pub fn revoke(
     rpc(session, "orest_revoke", &params)
 }
 
+/// Takes a revocation back; the receipt.
+///
+/// # Errors
+/// What it is refused with.
+pub fn undo(session: &mut Session, revocation_id: i64, reason: Option<&str>) -> Result<Value, Failure> {
+    rpc(session, "orest_undo", &json!({"revocation_id": revocation_id, "reason": reason}))
+}
+
 fn rpc(session: &mut Session, method: &str, params: &Value) -> Result<Value, Failure> {
     let url = session.server.url(&["rpc"], &[]);
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});

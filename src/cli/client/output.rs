@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::failure::Failure;
 use super::table::Table;
@@ -119,6 +120,28 @@ impl Output {
                 self.write(Level::Info, &lines.join("\n"));
             }
             Format::Json => self.json(Level::Info, [("message", message.into()), ("doc", document.clone())]),
+        }
+    }
+
+    /// What may be done next: for people alone.
+    pub fn hint(&self, message: &str) {
+        if self.format == Format::Text {
+            self.info(message);
+        }
+    }
+
+    /// All about one thing: for people line by line, in JSON as a document.
+    pub fn details(&self, title: &str, lines: &[(&str, String)], document: &Value) {
+        match self.format {
+            Format::Text => {
+                let width = lines.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+                let line = |(name, text): &(&str, String)| {
+                    format!("  {name}{}  {}", " ".repeat(width - name.width()), printable(text))
+                };
+                let lines: Vec<_> = std::iter::once(printable(title)).chain(lines.iter().map(line)).collect();
+                self.write(Level::Info, &lines.join("\n"));
+            }
+            Format::Json => self.document(title, document),
         }
     }
 

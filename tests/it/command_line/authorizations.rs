@@ -70,6 +70,27 @@ fn they_are_listed_as_the_filters_say() {
     assert_eq!(none, "No authorizations to show\n");
 }
 
+/// A thousand are read at a time.
+#[test]
+fn all_pages_are_read() {
+    let shell = Shell::new();
+    let mut more = super::orest(&shell.home.path().join("data"));
+    assert!(more.args(["demo", "--authorizations", "2100"]).output().unwrap().status.success());
+    let ids = |more: &[&str]| -> Vec<i64> {
+        let said = shell.run(&[&["authorizations", "list", "-f", "json"], more].concat());
+        let [line] = &said.json()[..] else { panic!("{}", said.err) };
+        line["data"].as_array().unwrap().iter().map(|row| row["ID"].as_str().unwrap().parse().unwrap()).collect()
+    };
+    let domain = json!([["active", "=", true]]);
+    let found = shell.call("orest.authorization", "search", &json!([domain]), &json!({"order": "id desc"}));
+    let found: Vec<i64> = found.as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect();
+    assert!(found.len() > 2_000);
+    assert_eq!(ids(&[]), found);
+    assert_eq!(ids(&["--limit", "1500"]), found[..1_500]);
+    let table = shell.run(&["authorizations", "list"]).done();
+    assert_eq!(table.lines().count(), 3 + found.len());
+}
+
 #[test]
 fn they_are_revoked_in_one_act_with_one_receipt() {
     let shell = Shell::new();

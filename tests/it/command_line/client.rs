@@ -56,6 +56,17 @@ pub fn without_time(mut line: Value) -> Value {
     line
 }
 
+/// Holds an output against the whole of what is expected. There `[..]` is any text of a line, and the names in `ids` stand for
+/// what differs from run to run. `SNAPSHOTS=overwrite` writes down what it is.
+pub fn assert_output(actual: &str, expect: impl snapbox::IntoData, ids: &[(&'static str, &str)]) {
+    let mut redactions = snapbox::Redactions::new();
+    for (name, id) in ids {
+        redactions.insert(name, (*id).to_owned()).unwrap();
+    }
+    let assert = snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV);
+    assert.redact_with(redactions).eq(actual, expect);
+}
+
 /// The command in this home, without standard input.
 pub fn command(home: &Path) -> Command {
     let mut command = orest(home);

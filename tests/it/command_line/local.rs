@@ -31,6 +31,9 @@ fn without_a_session_it_says_how_to_get_one() {
         (&["users", "create", "-a", "x", "--name", "key"], "user create"),
         (&["authorizations", "list"], "authorizations list"),
         (&["authorizations", "revoke", "--user", "alice", "-y"], "authorizations revoke"),
+        (&["revocations", "list"], "revocations list"),
+        (&["revocations", "show", "1"], "revocations show"),
+        (&["revocations", "undo", "1", "-y"], "revocations undo"),
     ] {
         let said = run(home.path(), line).refused(1);
         assert_eq!(said, format!("{display} failed: invalid session\nTry instead: orest login\n"));
@@ -111,6 +114,10 @@ fn wrong_usage_is_code_2_and_says_what_is_right() {
         (&["authorizations", "revoke", "--domain", "[('a' '=')]"], "a comma or ')' is missing (at letter 7)"),
         (&["authorizations", "revoke", "--domain", "['|', ('a', '=', 1)]"], "--domain"),
         (&["authorizations", "list", "--older-than", "soon"], "30m, 12h, 90d, 2w"),
+        (&["revocations", "list", "--since", "soon"], "90m or 7d, or a moment such as 2026-11-20"),
+        (&["revocations", "list", "--channel", "door"], "[possible values: rpc, unlink, server_action, orest_rpc, "),
+        (&["revocations", "undo", "0", "-y"], "0 is not in 1.."),
+        (&["revocations", "undo", "12"], "there is no terminal to ask on: give --yes\n"),
         (&["login", "--username", "admin"], "there is no terminal to ask on: give OREST_PASSWORD or OREST_API_KEY"),
         (&["login", "--url", "https://admin:hidden@example.com"], "an address holds no password"),
         (&["completions", "tcsh"], "possible values: "),
@@ -190,7 +197,7 @@ fn completions_and_manual_pages_know_every_command() {
 fn the_page_of_the_command_line_names_every_command_and_option() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command-line.md")).unwrap();
     let commands = orest::cli::command();
-    for command in ["login", "logout", "whoami", "users", "authorizations", "completions", "man"] {
+    for command in ["login", "logout", "whoami", "users", "authorizations", "revocations", "completions", "man"] {
         let command = commands.find_subcommand(command).unwrap();
         assert!(page.contains(&format!("orest {}", command.get_name())), "{}", command.get_name());
         for part in command.get_subcommands().chain([command]) {

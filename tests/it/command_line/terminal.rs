@@ -313,6 +313,31 @@ fn revoking_authorizations_asks_with_the_count() {
     assert_eq!(shell.server.count("orest.authorization", &of_bob), 0);
 }
 
+#[test]
+fn taking_back_asks_with_the_count() {
+    let shell = Shell::new();
+    let of_bob = json!([["user_id.login", "=", "bob"], ["state", "=", "live"]]);
+    let count = shell.server.count("orest.authorization", &of_bob);
+    shell.run(&["authorizations", "revoke", "--user", "bob", "--reason", "a try", "-y"]).done();
+    let id = shell.last_act()["id"].to_string();
+    let many = if count == 1 { "authorization" } else { "authorizations" };
+    let question = format!("Take back revocation {id} of {count} {many} (");
+    let line = ["revocations", "undo", &id];
+    let mut screen = terminal(&shell, &line);
+    screen.wait_for(&question);
+    screen.wait_for(" UTC, \"a try\")?");
+    screen.press(ENTER);
+    let (seen, code) = screen.end();
+    assert!(seen.ends_with("Nothing was taken back\n") && code == Some(0), "{seen}");
+    assert_eq!(shell.server.count("orest.authorization", &of_bob), 0);
+    let mut screen = terminal(&shell, &line);
+    screen.wait_for(&question);
+    screen.press("y\r");
+    let (seen, code) = screen.end();
+    assert!(plain(&seen).contains(&format!("Revocation {id} is taken back by ")) && code == Some(0), "{seen}");
+    assert_eq!(shell.server.count("orest.authorization", &of_bob), count);
+}
+
 /// What was counted is what is revoked, however long somebody looks at the question.
 #[test]
 fn what_has_changed_since_it_was_counted_is_not_revoked() {
