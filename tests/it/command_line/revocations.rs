@@ -65,8 +65,8 @@ Revocations: 1
         ids(&["-a", name, "--since", "1h"]),
         all(json!([["authorization_ids.application_id.name", "=", name], ["create_date", ">=", "now -1H"]]))
     );
-    assert_eq!(ids(&["--channel", "orest_rpc", "--since", "1h"]), [id.clone()]);
-    assert_eq!(ids(&["--domain", "[('reason_admin', 'ilike', 'LAPTOP')]", "--since", "2020-01-01"]), [id.clone()]);
+    assert_eq!(ids(&["--channel", "orest_rpc", "--since", "1h"]), [id.as_str()]);
+    assert_eq!(ids(&["--domain", "[('reason_admin', 'ilike', 'LAPTOP')]", "--since", "2020-01-01"]), [id.as_str()]);
     assert_eq!(ids(&["--channel", "user_delete,device_revoke", "--since", "2999-12-31"]), [""; 0]);
     let none = shell.run(&["revocations", "list", "--since", "2999-12-31"]).done();
     assert_eq!(none, "No revocations to show\n");
