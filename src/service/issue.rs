@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::Shown;
 use super::revoke::RevokeOptions;
 use super::{Context, Error, Service};
 use crate::domain::application::Application;
@@ -287,7 +288,7 @@ impl Service {
         token: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<(), Error> {
-        let Ok((_, claims)) = self.opened(token).await? else { return Ok(()) };
+        let Ok((_, claims)) = self.opened(Shown::Bare, token).await? else { return Ok(()) };
         let Some(view) = self.view(claims.authorization).await? else { return Ok(()) };
         // What it named is lost with the commits that a database has lost; this is somebody else's.
         if claims.is_older_than(view.created_at) {

@@ -221,8 +221,12 @@ impl Service {
     }
 
     /// The same of an access or refresh token, where nothing is known yet of a lease.
-    pub(super) async fn opened(&self, token: &str) -> Result<Result<(TokenKind, Claims), OpenError>, Error> {
-        self.fenced(|| std::future::ready(self.open(Shown::Bare, token))).await
+    pub(super) async fn opened(
+        &self,
+        shown: Shown,
+        token: &str,
+    ) -> Result<Result<(TokenKind, Claims), OpenError>, Error> {
+        self.fenced(|| std::future::ready(self.open(shown, token))).await
     }
 
     /// Lets a registered key seal. When this returns, every node seals with it, but those that are told of in the error.

@@ -29,7 +29,7 @@ impl Service {
         scope: Option<Scope>,
         address: Option<std::net::IpAddr>,
     ) -> Result<Tokens, GrantError> {
-        let opened = self.opened(token).await?;
+        let opened = self.opened(Shown::Bare, token).await?;
         let tokens = self.exchange(application, token, opened, scope, address).await;
         if let Err(GrantError::InvalidGrant(why)) = &tokens {
             let authorization = opened.ok().map(|(_, claims)| claims.authorization.0);

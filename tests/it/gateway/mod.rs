@@ -326,6 +326,20 @@ async fn signing_out_ends_it() {
     assert_eq!((answer.status.as_u16(), auth(&browser).await.status.as_u16()), (403, 200));
 }
 
+/// Who takes back what he revoked does not bring back the session of somebody who has signed out since.
+#[tokio::test]
+async fn who_has_signed_out_stays_so() {
+    let (test, app) = set_up().await;
+    let mut browser = started(&app, "alice").await;
+    let cookie = browser.cookies["orest_gateway"].clone();
+    let asked = async || ask(&app, &[("cookie", &format!("orest_gateway={cookie}"))]).await.status.as_u16();
+    revoke(&test, "admin", &[1]).await;
+    let page = browser.get("/web/login").await;
+    browser.submit(&page.body, "/oauth2/sign-out", &[]).await;
+    let undone = test.call("admin", "orest.revocation", "action_undo", json!([[1]]), json!({})).await.unwrap();
+    assert_eq!((&undone["revoked"], asked().await), (&json!(0), 401));
+}
+
 /// The session here ends a week after signing in, and the gateway session may have been renewed since.
 #[tokio::test]
 async fn signing_out_where_only_the_gateway_session_is_left() {
