@@ -164,7 +164,7 @@ pub(super) fn find_user(connection: &mut Connection, app: ApplicationId, id: Use
 /// The key, which must be one of the application's.
 pub(super) fn find_key(connection: &mut Connection, app: ApplicationId, id: i64) -> Result<AppKey, AppError> {
     find_app(connection, app)?;
-    app_services::list_keys(connection, app)?.into_iter().find(|key| key.id == id).ok_or(AppError::Key)
+    app_services::find_key(connection, app, id)?.ok_or(AppError::Key)
 }
 
 /// The application's only pending user whom this e-mail address names.

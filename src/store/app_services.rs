@@ -190,12 +190,13 @@ pub fn list_users(
             None => {
                 sql.text(" AND u.id").text(comes_after).value(id);
             }
+            // That it is not before the moment is said by itself, for the index.
             Some(moment) => {
                 let moment = SqlValue::Timestamp(moment);
+                push_moment(sql.text(" AND "), query.order);
+                sql.text(if query.descending { " <= " } else { " >= " }).value(moment.clone());
                 push_moment(sql.text(" AND ("), query.order);
-                sql.text(comes_after).value(moment.clone()).text(" OR (");
-                push_moment(&mut sql, query.order);
-                sql.text(" = ").value(moment).text(" AND u.id").text(comes_after).value(id).text("))");
+                sql.text(comes_after).value(moment).text(" OR u.id").text(comes_after).value(id).text(")");
             }
         }
     }
@@ -320,26 +321,43 @@ pub struct KeyRow {
 /// The keys of an application that are there, in the order of their rows.
 pub fn list_keys(connection: &mut Connection, app: ApplicationId) -> Result<Vec<KeyRow>, StoreError> {
     let of_app = identity::provider.eq(API_KEY).and(identity::application_id.eq(app.0));
-    let noted: Vec<(String, i64, String, bool)> = identity::table
+    let noted = identity::table
         .inner_join(user::table.on(user::id.eq(identity::user_id)))
         .filter(of_app)
         .select((identity::subject, user::id, user::name, user::active))
         .load(connection)?;
-    let noted: HashMap<(i64, i64), (String, bool)> = noted
-        .into_iter()
-        .filter_map(|(subject, user, name, active)| Some(((parse_object_id(&subject)?, user), (name, active))))
-        .collect();
-    let ids: Vec<i64> = noted.keys().map(|(key, _)| *key).collect();
-    let there: Vec<(i64, i64)> = apikey::table
-        .filter(apikey::id.eq_any(&ids))
+    let owners = identity::table.filter(of_app).select(identity::user_id);
+    let there = apikey::table
+        .filter(apikey::user_id.eq_any(owners))
         .order(apikey::id)
         .select((apikey::id, apikey::user_id))
         .load(connection)?;
+    Ok(keys(noted, there))
+}
+
+/// The key of this row, if it is there and the application's.
+pub fn find_key(connection: &mut Connection, app: ApplicationId, id: i64) -> Result<Option<KeyRow>, StoreError> {
+    let of_app = identity::provider.eq(API_KEY).and(identity::application_id.eq(app.0));
+    let noted = identity::table
+        .inner_join(user::table.on(user::id.eq(identity::user_id)))
+        .filter(of_app.and(identity::subject.eq(object_id(id))))
+        .select((identity::subject, user::id, user::name, user::active))
+        .load(connection)?;
+    let there = apikey::table.filter(apikey::id.eq(id)).select((apikey::id, apikey::user_id)).load(connection)?;
+    Ok(keys(noted, there).pop())
+}
+
+/// The keys that are there of those that are noted as what somebody signs in with: which key by its object id, and whose.
+fn keys(noted: Vec<(String, i64, String, bool)>, there: Vec<(i64, i64)>) -> Vec<KeyRow> {
+    let mut noted: HashMap<(i64, i64), (String, bool)> = noted
+        .into_iter()
+        .filter_map(|(subject, user, name, active)| Some(((parse_object_id(&subject)?, user), (name, active))))
+        .collect();
     let rows = there.into_iter().filter_map(|(id, user)| {
-        let (name, active) = noted.get(&(id, user))?;
-        Some(KeyRow { id, user: UserId(user), name: name.clone(), active: *active })
+        let (name, active) = noted.remove(&(id, user))?;
+        Some(KeyRow { id, user: UserId(user), name, active })
     });
-    Ok(rows.collect())
+    rows.collect()
 }
 
 /// A device as stored.
@@ -412,7 +430,8 @@ fn push_for(sql: &mut Sql, alias: &'static str, app: ApplicationId) {
 fn push_moment(sql: &mut Sql, order: UserOrder) {
     match order {
         UserOrder::LoginDate => {
-            sql.text("COALESCE(u.login_date, ").value(SqlValue::Timestamp(Timestamp::default())).text(")");
+            // Word by word as in its index.
+            sql.text("COALESCE(u.login_date, '1970-01-01 00:00:00')");
         }
         UserOrder::Id | UserOrder::CreateDate => {
             sql.text("u.create_date");
