@@ -17,10 +17,10 @@ use crate::domain::local_path::local_path;
 use crate::domain::params::Params;
 use crate::domain::secret::{Secret, SecretHash};
 use crate::domain::ticket::Purpose;
-use crate::domain::time::unix;
+use crate::domain::time::{Timestamp, unix};
 use crate::limits;
 use crate::store::tickets::{self, NewTicket};
-use crate::store::{Tx, devices, pairing};
+use crate::store::{Tx, authorizations, devices, pairing};
 
 pub use crate::store::tickets::Ticket;
 
@@ -80,6 +80,29 @@ impl Service {
             Some(None) => return Err(UNREADABLE),
         };
         Ok(Brought { what, browser })
+    }
+
+    /// Whether who comes by way of Odoo need not sign in there anew. A browser that is still signed in to Odoo would otherwise
+    /// get in at once, and as another device, after its own has been revoked, or its session.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]: since he signed in a device or a gateway session of his was revoked, or nobody knows when he
+    /// did.
+    pub async fn check_signed_in_anew(&self, user: UserId, signed_in_at: Option<Timestamp>) -> Result<(), Error> {
+        // What was revoked a moment ago counts too.
+        self.filled().await?;
+        let revoked_at = self
+            .store
+            .read(move |connection| {
+                let device = devices::find_last_revoked_at(connection, user)?;
+                Ok::<_, Error>(device.max(authorizations::find_gateway_revoked_at(connection, user)?))
+            })
+            .await?;
+        match (revoked_at, signed_in_at) {
+            (None, _) => Ok(()),
+            (Some(revoked), Some(signed_in)) if unix(signed_in) > unix(revoked) => Ok(()),
+            _ => Err(Error::Unauthenticated),
+        }
     }
 
     /// Notes that a user said yes in Odoo. Gives the ticket that his browser must bring.
@@ -176,8 +199,7 @@ impl Service {
         }
     }
 
-    /// The device of this browser. One that was revoked stays so, and the browser counts as another from now on: that its
-    /// user is still signed in to Odoo proves nothing anew.
+    /// The device of this browser. One that was revoked stays so, and the browser counts as another from now on.
     fn device_in(&self, tx: &mut Tx<'_>, user: UserId, browser: &Browser) -> Result<(DeviceId, Option<Secret>), Error> {
         let (mut hash, mut fresh) = self.device_cookie(browser.device.as_deref());
         if devices::find_revoked_by_cookie(tx.connection, user, &hash)? == Some(true) {

@@ -4,9 +4,10 @@ use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
-use super::schema::orest_authorization as authorization;
+use super::schema::{orest_authorization as authorization, orest_revocation as revocation};
 use crate::domain::authorization::{Authorization, AuthorizationState, GrantType, NewAuthorization};
 use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, RevocationId, UserId};
+use crate::domain::revocation::Channel;
 use crate::domain::scope::Scope;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Generation;
@@ -144,6 +145,17 @@ pub fn find_gateway_session(
         .first(connection)
         .optional()?;
     row.map(Authorization::try_from).transpose()
+}
+
+/// When somebody last revoked a gateway session of the user; that he signed out himself is none of it.
+pub fn find_gateway_revoked_at(connection: &mut Connection, user: UserId) -> Result<Option<Timestamp>, StoreError> {
+    let by_others = revocation::channel.ne(Channel::SignOut.as_str());
+    Ok(authorization::table
+        .inner_join(revocation::table.on(authorization::revocation_id.eq(revocation::id.nullable())))
+        .filter(authorization::user_id.eq(user.0).and(authorization::grant_type.eq(GrantType::Gateway.as_str())))
+        .filter(by_others)
+        .select(diesel::dsl::max(authorization::revoked_at))
+        .first(connection)?)
 }
 
 /// The ids of the rows that match, from `after` on.

@@ -88,6 +88,12 @@ pub fn find_revoked(connection: &mut Connection, id: DeviceId) -> Result<Option<
     Ok(found.map(|at| at.is_some()))
 }
 
+/// When a device of the user was last revoked.
+pub fn find_last_revoked_at(connection: &mut Connection, user: UserId) -> Result<Option<Timestamp>, StoreError> {
+    let of_user = device::table.filter(device::user_id.eq(user.0));
+    Ok(of_user.select(diesel::dsl::max(device::revoked_at)).first(connection)?)
+}
+
 /// Of the devices after `after`, in their order, whether they are revoked, at most `limit`.
 pub fn list_revoked(
     connection: &mut Connection,

@@ -1,5 +1,6 @@
 """Sign-in and consent: the authorization service sends the browser here, and it goes back with a ticket that is good once."""
 
+import time
 from urllib.parse import parse_qsl, urlencode
 
 from odoo import _, http
@@ -8,6 +9,7 @@ from odoo.http import request
 
 from .. import compat
 from ..exceptions import ServiceError, UnknownUser
+from ..models.res_users import SIGNED_IN_AT
 
 #: Characters of a query that are passed on; the service has its own bound.
 QUERY_CHARS_MAX = 8192
@@ -31,6 +33,8 @@ class Authorize(http.Controller):
             described = self._ask("describe_request", query)
             if described.get("redirect"):
                 return self._go_on(described)
+            if described.get("sign_in_anew"):
+                return self._sign_in_anew(parameters)
             # What it is for is the service's word, and held to it: a query that says two things opens nothing.
             if described["purpose"] == "sign_in":
                 return self._go_on(self._ask("approve_request", query, purpose="sign_in"))
@@ -65,7 +69,10 @@ class Authorize(http.Controller):
     def _ask(method, query, **arguments):
         """Ask the service, as nobody: who is signed in here is part of the question."""
         service = request.env["orest.service"].sudo()
-        asked = dict(arguments, query=query, user_id=request.env.uid)
+        signed_in_at = request.session.get(SIGNED_IN_AT)
+        # The two clocks may differ.
+        signed_in_seconds = max(0, int(time.time() - signed_in_at)) if signed_in_at else False
+        asked = dict(arguments, query=query, user_id=request.env.uid, signed_in_seconds=signed_in_seconds)
         try:
             return service._call("orest.pairing", method, as_user=False, **asked)
         except UnknownUser:
@@ -78,7 +85,7 @@ class Authorize(http.Controller):
 
     @classmethod
     def _sign_in_anew(cls, parameters):
-        """``prompt=login``: sign out, sign in, and come back without the prompt."""
+        """``prompt=login``, or the service wants it: sign out, sign in, and come back without the prompt."""
         others = [(name, value) for name, value in parameters if name != "prompt"]
         prompts = [word for word in cls._prompts(parameters) if word != "login"]
         back = "/orest/authorize?" + urlencode(others + ([("prompt", " ".join(prompts))] if prompts else []))

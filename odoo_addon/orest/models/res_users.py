@@ -3,11 +3,15 @@ import time
 
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
+from odoo.http import request
 
 from .. import compat, tokens
 from ..exceptions import ServiceError
 
 _logger = logging.getLogger(__name__)
+
+#: Where a browser's session keeps when its user has signed in, in Unix seconds.
+SIGNED_IN_AT = "orest_signed_in_at"
 
 #: Users in one call.
 SYNC_CHUNK = 500
@@ -260,10 +264,13 @@ class ResUsers(models.Model):
         return result
 
     def _update_last_login(self):
-        """Who signs in for the first time has confirmed."""
+        """Who signs in for the first time has confirmed. When that was in this browser is noted: after a device or a session of
+        his was revoked, the service lets only those in who have signed in since."""
         pending = self._orest_pending()
         result = super()._update_last_login()
         pending._orest_changed()
+        if request:
+            request.session[SIGNED_IN_AT] = time.time()
         return result
 
     # -- acts -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+import time
 import uuid
 from urllib.parse import parse_qs, urlsplit
 
@@ -184,6 +185,25 @@ class TestScreensAuthorize(Browser):
         self.assertNotIn("prompt", parse_qs(back.query))
         self.assertEqual(parse_qs(back.query)["client_id"], [self.application.client_id])
         self.assertEqual(parse_qs(back.query)["state"], ["a&b"])
+
+    def test_who_was_revoked_signs_in_anew(self):
+        """That a browser is still signed in to Odoo proves nothing once its user's device has been revoked."""
+        self.sign_in()
+        sent = self.say(self.arrive(), "allow").headers["Location"]
+        self.visitor.get(sent, allow_redirects=False, timeout=10)
+        self.assertTrue(self.authorizations().device_id)
+        self.authorizations().device_id.action_revoke()
+        out = self.url_open(self.arrive(), allow_redirects=False)
+        self.assertEqual(urlsplit(out.headers["Location"]).path, "/web/session/logout")
+        page = self.url_open(out.headers["Location"])
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text).group(1)
+        # Moments are told in whole seconds.
+        time.sleep(1.1)
+        here = parse_qs(urlsplit(out.headers["Location"]).query)["redirect"][0]
+        answers = {"csrf_token": token, "login": self.uma.login, "password": self.uma.login, "redirect": here}
+        page = self.url_open("/web/login", data=answers)
+        self.assertIn(self.application.name, page.text)
+        self.say(here, "allow")
 
     def test_sign_in_is_not_consent(self):
         """Who makes a request for consent look like a sign-in lets no application in."""

@@ -1,27 +1,35 @@
 //! What the module in the paired Odoo asks and tells of the people whose browsers come to it (`docs/adr/0010`).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::pairing::{method, text, wrong};
 use crate::domain::ids::UserId;
 use crate::domain::ticket::Purpose;
+use crate::domain::time::Timestamp;
 use crate::orm::call::{Answer, Arguments, Env, Method, Param};
 use crate::orm::error::OdooError;
 use crate::orm::field::Model;
+use crate::service::Error;
 use crate::service::authorize::Refused;
 use crate::service::tickets::{Brought, What};
+
+/// How long ago, in seconds, the user has signed in to Odoo in this browser; the two clocks may differ. False: nobody knows.
+const SIGNED_IN: Param = Param::optional("signed_in_seconds", "false");
 
 /// The methods of this file.
 pub const METHODS: &[Method] = &[
     method(
         "describe_request",
-        &[Param::required("query"), Param::required("user_id")],
+        &[Param::required("query"), Param::required("user_id"), SIGNED_IN],
         describe_request,
-        "Says what to put before the user whose browser came with this query string, or where to send it instead.",
+        "Says what to put before the user whose browser came with this query string, or where to send it instead, or that he must \
+         sign in anew first.",
     ),
     method(
         "approve_request",
-        &[Param::required("query"), Param::required("user_id"), Param::optional("purpose", "false")],
+        &[Param::required("query"), Param::required("user_id"), Param::optional("purpose", "false"), SIGNED_IN],
         approve_request,
         "The user said yes, or signs in: gives the address to which his browser must be sent. With a purpose, only for that.",
     ),
@@ -35,6 +43,18 @@ async fn user(env: &Env<'_>, value: &Value) -> Result<UserId, OdooError> {
         Ok(Some(_)) => Ok(id),
         Ok(None) => Err(OdooError::unknown_user(id.0)),
         Err(error) => Err(env.refused(error)),
+    }
+}
+
+/// When the user signed in to Odoo, by our clock.
+fn signed_in_at(env: &Env<'_>, value: &Value) -> Result<Option<Timestamp>, OdooError> {
+    match value {
+        Value::Null | Value::Bool(false) => Ok(None),
+        value => {
+            let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+            let seconds = seconds.ok_or_else(|| wrong("signed_in_seconds", "a number of seconds"))?;
+            Ok(Some(env.now() - Duration::from_secs(seconds.into())))
+        }
     }
 }
 
@@ -58,7 +78,13 @@ fn describe_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Argument
             Ok(brought) => brought,
             Err(answer) => return answer,
         };
-        user(env, arguments.get("user_id")).await?;
+        let user = user(env, arguments.get("user_id")).await?;
+        let service = &env.orm.service;
+        match service.check_signed_in_anew(user, signed_in_at(env, arguments.get("signed_in_seconds"))?).await {
+            Ok(()) => {}
+            Err(Error::Unauthenticated) => return Ok(json!({"sign_in_anew": true})),
+            Err(error) => return Err(env.refused(error)),
+        }
         let base_url = &env.orm.base_url;
         let request = match brought.what {
             What::SignIn(_) => return Ok(json!({"purpose": Purpose::SignIn.as_str()})),
@@ -96,7 +122,18 @@ fn approve_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments
             meant if meant.as_str() == Some(purpose.as_str()) => {}
             _ => return Err(OdooError::user("The request is for another purpose. Go back and start again.")),
         }
-        let ticket = env.orm.service.approve(&env.caller.context, user, brought).await;
+        let signed_in_at = signed_in_at(env, arguments.get("signed_in_seconds"))?;
+        let service = &env.orm.service;
+        match service.check_signed_in_anew(user, signed_in_at).await {
+            Ok(()) => {}
+            Err(Error::Unauthenticated) => {
+                return Err(OdooError::user(
+                    "A device or a session of yours was revoked: sign out of Odoo and in again, then start again.",
+                ));
+            }
+            Err(error) => return Err(env.refused(error)),
+        }
+        let ticket = service.approve(&env.caller.context, user, brought).await;
         let ticket = ticket.map_err(|error| env.refused(error))?;
         Ok(json!({"redirect": format!("{}/oauth2/ticket?ticket={}", env.orm.base_url, ticket.reveal())}))
     })

@@ -39,11 +39,11 @@ impl Odoo {
     }
 
     async fn describe(&self, query: &str, user: UserId) -> Answer {
-        self.ask("describe_request", &json!({"query": query, "user_id": user.0})).await
+        self.ask("describe_request", &json!({"query": query, "user_id": user.0, "signed_in_seconds": 600})).await
     }
 
     async fn approve(&self, query: &str, user: UserId) -> Answer {
-        self.ask("approve_request", &json!({"query": query, "user_id": user.0})).await
+        self.ask("approve_request", &json!({"query": query, "user_id": user.0, "signed_in_seconds": 600})).await
     }
 
     /// The path of ours that an approval sends the browser to.
@@ -547,6 +547,7 @@ async fn a_revoked_device_stays_revoked() {
     browser.get(&odoo.ticket(&query, test.uid("alice")).await).await;
     let cookie = browser.cookies["orest_device"].clone();
     test.call("alice", "orest.device", "action_revoke", json!([[3]]), json!({})).await.unwrap();
+    test.clock.advance(Duration::from_secs(1_000));
     let query = query_at_odoo(&browser.get(&authorize_path(MAIL, &[])).await);
     let answer = browser.get(&odoo.ticket(&query, test.uid("alice")).await).await;
     assert_eq!(outcome(&answer), (303, "code".to_owned()));
@@ -556,6 +557,50 @@ async fn a_revoked_device_stays_revoked() {
     let id = orest::domain::ids::DeviceId(3);
     let revoked: Result<_, StoreError> = test.store.read(move |connection| devices::find_revoked(connection, id)).await;
     assert_eq!(revoked.unwrap(), Some(true));
+}
+
+/// A browser that is still signed in to Odoo proves nothing, and as another device it would get in: after a device or a gateway
+/// session was revoked its user must sign in to Odoo anew, whatever the address in the browser says.
+#[tokio::test]
+async fn who_was_revoked_signs_in_to_odoo_anew() {
+    for revoked in ["a device", "a gateway session", "by his sign-out"] {
+        let (test, odoo) = paired().await;
+        let alice = test.uid("alice");
+        let mut browser = Browser::new(&odoo.app);
+        let query = query_at_odoo(&browser.get("/oauth2/sign-in").await);
+        browser.get(&odoo.ticket(&query, alice).await).await;
+        assert_eq!(browser.get("/oauth2/start").await.location(), "/");
+        match revoked {
+            "a device" => test.call("admin", "orest.device", "action_revoke", json!([[3]]), json!({})).await,
+            "a gateway session" => {
+                test.call("admin", "orest.authorization", "action_revoke_tokens", json!([[1]]), json!({})).await
+            }
+            _ => {
+                let page = browser.get("/web/login").await;
+                browser.submit(&page.body, "/oauth2/sign-out", &[]).await;
+                Ok(Value::Null)
+            }
+        }
+        .unwrap();
+        test.clock.advance(Duration::from_secs(100));
+        let (_, consent) = begin(&odoo, &authorize_path(MAIL, &[])).await;
+        for query in [query_at_odoo(&Browser::new(&odoo.app).get("/oauth2/sign-in").await), consent] {
+            for (signed_in, anew) in [(json!(600), true), (json!(100), true), (json!(false), true), (json!(99), false)]
+            {
+                let body = json!({"query": query, "user_id": alice.0, "signed_in_seconds": signed_in});
+                let anew = anew && revoked != "by his sign-out";
+                let case = format!("{revoked}: {signed_in}, {query}");
+                let described = odoo.ask("describe_request", &body).await.json();
+                assert_eq!(described == json!({"sign_in_anew": true}), anew, "{case}: {described}");
+                let answer = odoo.ask("approve_request", &body).await;
+                assert_eq!(answer.status.as_u16(), if anew { 422 } else { 200 }, "{case}: {}", answer.body);
+            }
+            for nonsense in [json!(-1), json!("1"), json!(true), json!(1.5)] {
+                let body = json!({"query": query, "user_id": alice.0, "signed_in_seconds": nonsense});
+                assert_eq!(odoo.ask("approve_request", &body).await.status, 422, "{nonsense}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
