@@ -57,6 +57,7 @@ impl Postgres {
             "unix_socket_directories=",
             "shared_buffers=64MB",
             "max_connections=60",
+            "track_commit_timestamp=on",
             "log_line_prefix=%m [%p] ",
         ];
         let mut command = self.tool("postgres");
