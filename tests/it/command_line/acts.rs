@@ -3,24 +3,8 @@
 use serde_json::json;
 use snapbox::{assert_data_eq, str};
 
-use super::client::Shell;
+use super::client::{Shell, assert_output};
 use super::gate::{Gate, OUT_OF_ORDER};
-
-fn table(header: &str, rows: &[(&str, &str, &str, &str)]) -> String {
-    let details = rows.iter().map(|row| row.3.len()).max().unwrap().max("Details".len());
-    let column = header.len();
-    let dashes = "-".repeat(details);
-    let mut text = format!(
-        "Provider type: User/Password\n  Email            ID                        Type    {header}  {:details$}\n  \
-         ---------------  ------------------------  ------  {}  {dashes}\n",
-        "Details",
-        "-".repeat(column),
-    );
-    for (email, id, done, why) in rows {
-        text.push_str(&format!("  {email}  {id}  normal  {done:column$}  {why:details$}\n"));
-    }
-    text
-}
 
 /// The token of the demo is alice's, of the demo's first application.
 #[test]
@@ -84,20 +68,57 @@ fn disabling_enabling_and_deleting() {
     let run = |deed: &str, more: &[&str]| shell.run(&[&["users", deed, "-a", "egg"], more].concat()).done();
     let may_sign_in = |email: &str| shell.server.login(email, "secret of theirs").is_u64();
 
-    let trial = table(
-        "Enabled",
-        &[("ann@example.com", ann, "true", "would be disabled"), ("ben@example.com", ben, "true", "would be disabled")],
+    let ids = [("[ANN]", &**ann), ("[BEN]", ben)];
+    assert_output(
+        &run("disable", &["-u", &both, "--dry-run"]),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details          
+  ---------------  ------------------------  ------  -------  -----------------
+  ann@example.com  [ANN]  normal  true     would be disabled
+  ben@example.com  [BEN]  normal  true     would be disabled
+Dry run: nothing was done
+
+"#]],
+        &ids,
     );
-    assert_eq!(run("disable", &["-u", &both, "--dry-run"]), format!("{trial}Dry run: nothing was done\n"));
     assert!(may_sign_in("ann@example.com"));
-    let expect = table("Enabled", &[("ann@example.com", ann, "false", ""), ("ben@example.com", ben, "false", "")]);
-    assert_eq!(run("disable", &["-u", &both, "--reason", "left"]), expect);
+    assert_output(
+        &run("disable", &["-u", &both, "--reason", "left"]),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details
+  ---------------  ------------------------  ------  -------  -------
+  ann@example.com  [ANN]  normal  false           
+  ben@example.com  [BEN]  normal  false           
+
+"#]],
+        &ids,
+    );
     assert!(!may_sign_in("ann@example.com") && !may_sign_in("ben@example.com"));
-    let expect = table("Enabled", &[("ann@example.com", ann, "true", "")]);
-    assert_eq!(run("enable", &["-u", ann]), expect);
+    assert_output(
+        &run("enable", &["-u", ann]),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details
+  ---------------  ------------------------  ------  -------  -------
+  ann@example.com  [ANN]  normal  true            
+
+"#]],
+        &ids,
+    );
     assert!(may_sign_in("ann@example.com") && !may_sign_in("ben@example.com"));
-    let expect = table("Deleted", &[("ben@example.com", ben, "true", "")]);
-    assert_eq!(run("delete", &["--state", "disabled", "-y"]), expect);
+    assert_output(
+        &run("delete", &["--state", "disabled", "-y"]),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Deleted  Details
+  ---------------  ------------------------  ------  -------  -------
+  ben@example.com  [BEN]  normal  true            
+
+"#]],
+        &ids,
+    );
     let there = json!([["login", "in", ["ann@example.com", "ben@example.com"]], ["active", "in", [true, false]]]);
     assert_eq!(shell.server.count("res.users", &there), 1);
 }
@@ -135,13 +156,32 @@ fn one_of_three_is_refused_by_the_server() {
     let me = format!("{:024x}", 2);
     let said = shell.run(&["users", "disable", "-a", "egg", "-u", &ids.join(","), "-u", &me]);
     assert_eq!((said.code, said.err), (1, format!("user '{me}' not found\n")));
-    let rows: Vec<_> = said.out.lines().skip(3).collect();
-    assert!(rows[0].starts_with("  cem@example.com") && rows[0].contains("deleted"), "{rows:?}");
-    for (row, email, id) in [(rows[1], "ann", ann), (rows[2], "ben", ben)] {
-        assert_eq!(row.trim_end(), format!("  {email}@example.com  {id}  normal  false"));
-    }
-    let expect = table("Deleted", &[("cem@example.com", cem, "true", "")]);
-    assert_eq!(shell.run(&["users", "delete", "-a", "egg", "--pending", "-y"]).done(), expect);
+    let ids = [("[ANN]", &**ann), ("[BEN]", ben), ("[CEM]", cem)];
+    let why = "cem@example.com is pending: a user who is not confirmed yet can't be disabled, only deleted.";
+    assert_output(
+        &said.out.replace(why, "[WHY]").replace(&"-".repeat(why.len()), "[DASHES]"),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details[..]
+  ---------------  ------------------------  ------  -------  [DASHES]
+  cem@example.com  [CEM]  normal  true     [WHY]
+  ann@example.com  [ANN]  normal  false    [..]
+  ben@example.com  [BEN]  normal  false    [..]
+
+"#]],
+        &ids,
+    );
+    assert_output(
+        &shell.run(&["users", "delete", "-a", "egg", "--pending", "-y"]).done(),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Deleted  Details
+  ---------------  ------------------------  ------  -------  -------
+  cem@example.com  [CEM]  normal  true            
+
+"#]],
+        &ids,
+    );
 }
 
 #[test]
@@ -155,19 +195,60 @@ fn a_server_that_fails_for_one_user_of_three() {
         if call.ends_with(" /rpc") || call.contains("/json/2/") || act { OUT_OF_ORDER } else { None }
     });
     shell.sign_in(&gate.url);
-    for (deed, header, [failed, done]) in [
-        ("revoke", "Session Revoked", ["false", "true"]),
-        ("disable", "Enabled", ["true", "false"]),
-        ("enable", "Enabled", ["true", "true"]),
-        ("delete", "Deleted", ["false", "true"]),
+    let ids = [("[ANN]", &**ann), ("[BEN]", ben), ("[CEM]", cem)];
+    // The failed one comes first.
+    for (deed, expect) in [
+        (
+            "revoke",
+            str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Session Revoked  Details     
+  ---------------  ------------------------  ------  ---------------  ------------
+  ben@example.com  [BEN]  normal  false            out of order
+  ann@example.com  [ANN]  normal  true                         
+  cem@example.com  [CEM]  normal  true                         
+
+"#]],
+        ),
+        (
+            "disable",
+            str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details     
+  ---------------  ------------------------  ------  -------  ------------
+  ben@example.com  [BEN]  normal  true     out of order
+  ann@example.com  [ANN]  normal  false                
+  cem@example.com  [CEM]  normal  false                
+
+"#]],
+        ),
+        (
+            "enable",
+            str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Enabled  Details     
+  ---------------  ------------------------  ------  -------  ------------
+  ben@example.com  [BEN]  normal  true     out of order
+  ann@example.com  [ANN]  normal  true                 
+  cem@example.com  [CEM]  normal  true                 
+
+"#]],
+        ),
+        (
+            "delete",
+            str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Deleted  Details     
+  ---------------  ------------------------  ------  -------  ------------
+  ben@example.com  [BEN]  normal  false    out of order
+  ann@example.com  [ANN]  normal  true                 
+  cem@example.com  [CEM]  normal  true                 
+
+"#]],
+        ),
     ] {
-        let rows = [
-            ("ben@example.com", &**ben, failed, "out of order"),
-            ("ann@example.com", &**ann, done, ""),
-            ("cem@example.com", &**cem, done, ""),
-        ];
         let said = shell.run(&["users", deed, "-a", "egg", "-u", &format!("{ann},{ben},{cem}")]);
-        assert_eq!(said.out, table(header, &rows), "the failed one first");
+        assert_output(&said.out, expect, &ids);
         assert_eq!((said.code, said.err.as_str()), (1, ""), "{deed}");
     }
     let there = json!([
@@ -177,10 +258,18 @@ fn a_server_that_fails_for_one_user_of_three() {
     assert_eq!(shell.server.count("res.users", &there), 1);
     // With a reason, each is tried by the door that keeps it, which is out of order too.
     let said = shell.run(&["users", "revoke", "-a", "egg", "-y", "--reason", "why"]);
-    assert_eq!(
-        (said.code, said.out),
-        (1, table("Session Revoked", &[("ben@example.com", ben, "false", "unexpected status code 500")]))
+    assert_output(
+        &said.out,
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Session Revoked  Details                   
+  ---------------  ------------------------  ------  ---------------  --------------------------
+  ben@example.com  [BEN]  normal  false            unexpected status code 500
+
+"#]],
+        &ids,
     );
+    assert_eq!(said.code, 1);
 }
 
 /// However many they are: who they are is one call, and the act is one.
@@ -362,7 +451,16 @@ fn while_paired_users_are_kept_in_odoo() {
     assert_eq!((said.code, said.err.as_str()), (1, ""));
     let refused: Vec<_> = said.out.lines().skip(3).filter(|row| row.contains("Odoo")).collect();
     assert_eq!(refused.len(), 2, "{}", said.out);
-    let expect =
-        table("Session Revoked", &[("ann@example.com", &ids[0], "true", ""), ("ben@example.com", &ids[1], "true", "")]);
-    assert_eq!(shell.run(&["users", "revoke", "-a", "egg", "-u", &both]).done(), expect);
+    assert_output(
+        &shell.run(&["users", "revoke", "-a", "egg", "-u", &both]).done(),
+        str![[r#"
+Provider type: User/Password
+  Email            ID                        Type    Session Revoked  Details
+  ---------------  ------------------------  ------  ---------------  -------
+  ann@example.com  [ANN]  normal  true                    
+  ben@example.com  [BEN]  normal  true                    
+
+"#]],
+        &[("[ANN]", &ids[0]), ("[BEN]", &ids[1])],
+    );
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::json;
+use snapbox::{assert_data_eq, str};
 
 use super::client::{command, run, without_time};
 
@@ -153,6 +154,64 @@ fn places_and_switches_are_read_wherever_they_stand() {
         let output = data(serve.env("OREST_TRUST_PROXY", value).args(["serve", "--listen", "nowhere"]));
         assert_eq!(output.status.code(), Some(code), "{value}: {output:?}");
     }
+}
+
+/// As people and scripts read it.
+#[test]
+fn what_is_wrong_is_said_to_the_byte() {
+    let home = tempfile::tempdir().unwrap();
+    profile(home.path(), "url: http://127.0.0.1:1\n", 0o600);
+    let refused = |line: &[&str], code: i32| run(home.path(), line).refused(code);
+    assert_data_eq!(
+        refused(&["users", "list", "--state", "sleeping"], 2),
+        str![[r#"
+error: invalid value 'sleeping' for '--state <STATE>'
+  [possible values: enabled, disabled]
+
+For more information, try '--help'.
+
+"#]]
+    );
+    assert_data_eq!(
+        refused(&["authorizations", "revoke", "--older-then", "90d"], 2),
+        str![[r#"
+error: unexpected argument '--older-then' found
+
+  tip: a similar argument exists: '--older-than'
+
+Usage: orest authorizations revoke --older-than <TIME>
+
+For more information, try '--help'.
+
+"#]]
+    );
+    assert_data_eq!(
+        refused(&["authorizations", "revoke", "--user", "alice"], 2),
+        str![[r#"
+authorizations revoke failed: there is no terminal to ask on: give --yes, or --dry-run to see what would be revoked
+
+"#]]
+    );
+    assert_data_eq!(
+        refused(&["revocations", "undo"], 2),
+        str![[r#"
+error: the following required arguments were not provided:
+  <ID>
+
+Usage: orest revocations undo <ID>
+
+For more information, try '--help'.
+
+"#]]
+    );
+    assert_data_eq!(
+        refused(&["revocations", "list"], 1),
+        str![[r#"
+revocations list failed: invalid session
+Try instead: orest login
+
+"#]]
+    );
 }
 
 #[test]
