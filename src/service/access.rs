@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::revoke::{RevokeOptions, to_set};
-use super::{Context, Error, Service};
+use super::{Context, Error, Service, failures};
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::revocation::{Channel, Receipt};
 use crate::domain::secret::SecretHash;
@@ -90,9 +90,17 @@ impl Service {
     /// Who calls the Access API.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`]: the credential is wrong; [`Error::Forbidden`]: it is somebody's who may not, or a key for
-    /// something else.
+    /// [`Error::Unauthenticated`]: the credential is wrong; [`Error::RateLimited`]: it is, and so were many before it from this
+    /// address; [`Error::Forbidden`]: it is somebody's who may not, or a key for something else.
     pub async fn access_caller(&self, credential: Credential<'_>, address: Option<IpAddr>) -> Result<Context, Error> {
+        let found = self.caller_by(credential, address).await;
+        if matches!(found, Err(Error::Unauthenticated)) {
+            failures::note_wrong_key(&self.store, &self.keys(), address, self.now()).await?;
+        }
+        found
+    }
+
+    async fn caller_by(&self, credential: Credential<'_>, address: Option<IpAddr>) -> Result<Context, Error> {
         let (key, email) = match credential {
             Credential::Key(key) => (key, None),
             Credential::Pair { email, key } => (key, Some(email)),

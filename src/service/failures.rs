@@ -5,6 +5,8 @@
 //! higher one, because many people may share it. A try that is under way counts as if it were wrong, so that many at a time
 //! are no way around the bound. What is under way on another node is not known here: with `n` nodes up to
 //! [`limits::PASSWORD_HASHES_MAX`] times `n - 1` more may be tried in one burst, once in the cooldown.
+//!
+//! Wrong API keys at the Access API are counted too, see [`note_wrong_key`].
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -50,7 +52,7 @@ impl Source {
     }
 
     fn of(keys: &KeyRing, subject: &str, address: Option<IpAddr>) -> Result<Self, NoSealingKey> {
-        let address = address.map(network).map_or_else(|| "nowhere".to_owned(), |address| address.to_string());
+        let address = origin(address);
         Ok(Self {
             pair: keys.keyed_hash(&format!("password of {address} {subject}"))?,
             address: keys.keyed_hash(&format!("password of {address}"))?,
@@ -84,19 +86,22 @@ impl Counts {
     /// [`Error::RateLimited`]
     pub fn check(&self, now: Timestamp) -> Result<(), Error> {
         let bounds = [(self.pair, limits::LOGIN_FAILURES_MAX), (self.address, limits::ADDRESS_FAILURES_MAX)];
-        for (count, most) in bounds {
-            let Some(count) = count else { continue };
-            if current(Some(count), now) >= i64::from(most) {
-                let left = count.failed_at + limits::LOGIN_COOLDOWN - now;
-                return Err(Error::RateLimited { retry_after: left.to_std().unwrap_or(limits::LOGIN_COOLDOWN) });
-            }
-        }
-        Ok(())
+        bounds.into_iter().try_for_each(|(count, most)| check_bound(count, most, now))
     }
 
     /// Whether there is anything to forget once the password was right.
     pub const fn is_clean(&self) -> bool {
         self.pair.is_none()
+    }
+}
+
+fn check_bound(count: Option<Count>, most: u32, now: Timestamp) -> Result<(), Error> {
+    match count {
+        Some(count) if current(Some(count), now) >= i64::from(most) => {
+            let left = count.failed_at + limits::LOGIN_COOLDOWN - now;
+            Err(Error::RateLimited { retry_after: left.to_std().unwrap_or(limits::LOGIN_COOLDOWN) })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -171,16 +176,41 @@ pub async fn forget(store: &Store, source: Source) -> Result<(), Error> {
 
 async fn note(store: &Store, source: Source, now: Timestamp) -> Result<(), Error> {
     let work = move |tx: &mut Tx<'_>| {
-        for (key, _) in source.bounds() {
-            let before = password_failures::find(tx.connection, key)?;
-            // Another node's clock may be ahead.
-            let failed_at = before.map_or(now, |before| before.failed_at.max(now));
-            let count = Count { failures: current(before, now).saturating_add(1), failed_at };
-            password_failures::set(tx.connection, key, count)?;
-        }
+        source.bounds().into_iter().try_for_each(|(key, _)| note_in(tx, key, now))?;
         Ok::<_, StoreError>(())
     };
     Ok(store.write(work).await?)
+}
+
+fn note_in(tx: &mut Tx<'_>, key: &str, now: Timestamp) -> Result<(), StoreError> {
+    let before = password_failures::find(tx.connection, key)?;
+    // Another node's clock may be ahead.
+    let failed_at = before.map_or(now, |before| before.failed_at.max(now));
+    let count = Count { failures: current(before, now).saturating_add(1), failed_at };
+    password_failures::set(tx.connection, key, count)
+}
+
+/// Notes that somebody at this address has shown an API key that is none. It is a count of its own, and a right key is not
+/// asked about it: whoever shares the address, behind a proxy, goes on with his key and with his password.
+///
+/// # Errors
+/// [`Error::RateLimited`]: there were too many before; [`Error::Unavailable`]: it could not be written down, and the caller
+/// must not be told that the key was wrong.
+pub async fn note_wrong_key(
+    store: &Store,
+    keys: &KeyRing,
+    address: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let key = keys.keyed_hash(&format!("API keys of {}", origin(address)))?;
+    let own = key.clone();
+    let before = store.read(move |connection| password_failures::find(connection, &own)).await?;
+    check_bound(before, limits::ADDRESS_FAILURES_MAX, now)?;
+    Ok(store.write(move |tx| note_in(tx, &key, now)).await?)
+}
+
+fn origin(address: Option<IpAddr>) -> String {
+    address.map(network).map_or_else(|| "nowhere".to_owned(), |address| address.to_string())
 }
 
 /// Whoever has one address of IPv6 has the 2^64 around it.

@@ -1,4 +1,4 @@
-//! Wrong passwords, counted for all nodes together.
+//! Wrong passwords, and wrong API keys, counted for all nodes together.
 
 use diesel::prelude::*;
 

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use orest::domain::ids::{DeviceId, UserId};
 use orest::domain::scope::Scope;
+use orest::limits;
 use orest::service::Error;
 use orest::service::access::{AccessError, AccessRevocation};
 use orest::service::issue::{Consent, GrantError};
@@ -447,4 +448,40 @@ async fn set(test: &TestService, user: UserId, column: &'static str, value: SqlV
         .write(move |tx| records::update(tx.connection, "res_users", &[user.0], &[(column, value)]).map(|_| ()))
         .await;
     done.unwrap();
+}
+
+/// Whoever shares the address, behind a proxy, is not held up by somebody whose key is wrong.
+#[tokio::test]
+async fn wrong_keys_are_counted_and_a_right_one_always_passes() {
+    let door = Door::new().await;
+    let ask = async |headers: &[(&str, &str)], address: &str| {
+        let headers = [headers, &[("content-type", "application/json"), ("x-forwarded-for", address)]].concat();
+        door.send(OF_ACCOUNT, &headers, &alice().to_string()).await
+    };
+    let [here, elsewhere] = ["192.0.2.7", "192.0.2.8"];
+    let wrong = [("authorization", "Bearer 0000000000000000000000000000000000000000")];
+    let not_hers = [("x-auth-email", "alice@example.com"), ("x-auth-key", door.key.as_str())];
+    for index in 0..limits::ADDRESS_FAILURES_MAX {
+        // Who shows nothing, or what is good for something else, has tried nothing.
+        assert_eq!(refused(&ask(&[], here).await), (401, 10000));
+        let tried = if index % 2 == 0 { &wrong[..] } else { &not_hers[..] };
+        assert_eq!(refused(&ask(tried, here).await), (401, 10000), "{index}");
+    }
+    let answer = ask(&wrong, here).await;
+    assert_eq!(refused(&answer), (429, 10429));
+    assert_eq!(answer.header("retry-after"), limits::LOGIN_COOLDOWN.as_secs().to_string());
+    assert_eq!(refused(&ask(&not_hers, here).await), (429, 10429));
+    assert_eq!(refused(&ask(&wrong, elsewhere).await), (401, 10000));
+    let right = format!("Bearer {}", door.key);
+    assert_eq!(ask(&[("authorization", &right)], here).await.status, 200);
+    let from = Some(here.parse().unwrap());
+    assert!(
+        door.test.service.user_by_password("bob", "bob", from).await.unwrap().is_some(),
+        "passwords are not touched"
+    );
+    door.test.clock.advance(limits::LOGIN_COOLDOWN);
+    assert_eq!(refused(&ask(&wrong, here).await), (401, 10000));
+    // What can't be written down is not told.
+    door.test.database.leave();
+    assert_eq!(refused(&ask(&wrong, here).await), (503, 10503));
 }
