@@ -47,6 +47,8 @@ pub struct Counts {
     pub failed: u64,
     /// The longest that an act took.
     pub longest: Duration,
+    /// Of each node: how many checks it answered, and how many acts it made that were confirmed.
+    pub nodes: Vec<(u64, u64)>,
     /// Checks that were told "active" after a revocation had returned.
     pub stale: Vec<String>,
     /// Checks that were told "inactive" before any had begun.
@@ -87,7 +89,7 @@ impl Checker {
         let tokens = Arc::clone(&fleet.tokens);
         let lives = tokens.iter().map(|_| Life::default()).collect();
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let counts = Mutex::default();
+        let counts = Mutex::new(Counts { nodes: vec![(0, 0); fleet.nodes.len()], ..Counts::default() });
         let shared = Arc::new(Shared { start: Instant::now(), seed, tokens, lives, next, stop, credulous, counts });
         let addresses: Vec<SocketAddr> = fleet.nodes.iter().map(|node| node.address).collect();
         let mut tasks = Vec::new();
@@ -105,6 +107,25 @@ impl Checker {
     /// How many acts have returned so far, confirmed.
     pub fn acts(&self) -> u64 {
         self.shared.counts.lock().unwrap().acts
+    }
+
+    /// How many checks this node has answered so far.
+    pub fn answered_by(&self, node: usize) -> u64 {
+        self.shared.counts.lock().unwrap().nodes[node].0
+    }
+
+    /// Whether what has been seen so far is so.
+    pub fn has(&self, seen: impl Fn(&Counts) -> bool) -> bool {
+        seen(&self.shared.counts.lock().unwrap())
+    }
+
+    /// Waits until acts go on: the fault is over, and nobody has got stuck on it.
+    pub async fn wait_for_acts(&self, more: u64, what: &str) {
+        let (deadline, before) = (Instant::now() + Duration::from_secs(20), self.acts());
+        while self.acts() < before + more {
+            assert!(Instant::now() < deadline, "no acts go on after {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Ends, and says what was seen.
@@ -145,15 +166,17 @@ impl Shared {
             if answer.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            self.judge(&format!("node {node}, token {place}"), asked, begun, returned, answer);
+            self.judge(node, place, [asked, begun, returned], answer);
         }
     }
 
-    fn judge(&self, who: &str, asked: u64, begun: u64, returned: u64, answer: io::Result<Answer>) {
+    fn judge(&self, node: usize, place: usize, [asked, begun, returned]: [u64; 3], answer: io::Result<Answer>) {
+        let who = format!("node {node}, token {place}");
         let at = |time: u64| format!("{:.3} ms", time as f64 / 1e6);
         let mut counts = self.counts.lock().unwrap();
         match answer {
             Ok(Answer { status: 200, body }) => {
+                counts.nodes[node].0 += 1;
                 let active = serde_json::from_str::<Value>(&body).unwrap()["active"].as_bool().unwrap();
                 if active {
                     counts.active += 1;
@@ -204,18 +227,19 @@ impl Shared {
                     self.lives[place].returned.store(returned, Ordering::SeqCst);
                 }
             }
-            self.count(outcome, took);
+            self.count(node, outcome, took);
             if matches!(outcome, Outcome::Failed | Outcome::Unreachable) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
     }
 
-    fn count(&self, outcome: Outcome, took: Duration) {
+    fn count(&self, node: usize, outcome: Outcome, took: Duration) {
         let mut counts = self.counts.lock().unwrap();
         match outcome {
             Outcome::Confirmed => {
                 counts.acts += 1;
+                counts.nodes[node].1 += 1;
                 counts.longest = counts.longest.max(took);
             }
             Outcome::Unconfirmed => counts.unconfirmed += 1,
@@ -254,12 +278,17 @@ impl Outcome {
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (checks, longest) = (self.active + self.inactive, self.longest.as_secs_f64() * 1e3);
+        let of_each = |count: fn(&(u64, u64)) -> u64| {
+            self.nodes.iter().map(|node| count(node).to_string()).collect::<Vec<_>>().join("/")
+        };
         write!(
             f,
-            "{checks} checks answered ({} inactive), {} not; {} acts confirmed, {} unconfirmed, {} failed, the longest {longest:.0} ms; {} stale, {} wrong",
+            "{checks} checks answered (nodes {}; {} inactive), {} not; {} acts confirmed (nodes {}), {} unconfirmed, {} failed, the longest {longest:.0} ms; {} stale, {} wrong",
+            of_each(|node| node.0),
             self.inactive,
             self.unanswered,
             self.acts,
+            of_each(|node| node.1),
             self.unconfirmed,
             self.failed,
             self.stale.len(),

@@ -6,27 +6,14 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::checker::{Checker, Counts};
-use super::client::Client;
-use super::fleet::{Fleet, administrator, call, resource_server};
+use super::checker::Checker;
+use super::fleet::{Fleet, LEASE, administrator, introspect, resource_server, revoke, revoke_at_last};
 use super::proxy::Line;
+use super::runs::{finish, pause, report, rounds, seed};
 use crate::support::database::Kind;
 
-/// From the environment, to repeat a run; else from the clock.
-fn seed() -> u64 {
-    use orest::domain::time::{Clock as _, SystemClock, unix};
-    let given = std::env::var("OREST_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| unix(SystemClock.now()).unsigned_abs())
-}
-
-/// How often each fault is made; `OREST_TEST_ROUNDS` times as often for who has the time.
-fn rounds(usual: u32) -> u32 {
-    let times = std::env::var("OREST_TEST_ROUNDS").ok().and_then(|times| times.parse().ok());
-    usual * times.unwrap_or(1).max(1)
-}
-
-/// How long an act may take at most: one lease, with what a loaded machine adds.
-const ACT_MAX: Duration = Duration::from_secs(8);
+/// So many acts are waited for after each fault.
+const ACTS_AFTER: u64 = 25;
 
 /// Three nodes; `None`: tests that need PostgreSQL are to be left out.
 async fn fleet(tokens: usize) -> Option<Fleet> {
@@ -47,32 +34,6 @@ async fn calm_fleet(tokens: usize) -> Option<Fleet> {
     Some(Fleet::start_with(3, tokens, &[("OREST_CLUSTER_LEASE", CALM_LEASE.1)]).await)
 }
 
-fn judge(what: &str, seed: u64, counts: &Counts) {
-    println!("{what}, OREST_TEST_SEED={seed}: {counts}");
-    let first = |told: &[String]| told.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
-    assert!(
-        counts.stale.is_empty(),
-        "seed {seed}: active after the revocation had returned:\n{}",
-        first(&counts.stale)
-    );
-    assert!(counts.wrong.is_empty(), "seed {seed}: wrong answers:\n{}", first(&counts.wrong));
-    assert!(counts.longest < ACT_MAX, "seed {seed}: an act took {:?}", counts.longest);
-    assert!(counts.active > 0 && counts.inactive > 0 && counts.acts > 0, "seed {seed}: nothing happened: {counts}");
-}
-
-async fn pause(random: &mut ChaCha20Rng, from: u64, to: u64) {
-    tokio::time::sleep(Duration::from_millis(from + random.next_u64() % (to - from))).await;
-}
-
-/// Waits until acts go on: the fault is over, and nobody has got stuck on it.
-async fn wait_for_acts(checker: &Checker, more: u64, what: &str) {
-    let (deadline, before) = (Instant::now() + Duration::from_secs(20), checker.acts());
-    while checker.acts() < before + more {
-        assert!(Instant::now() < deadline, "no acts go on after {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// More than can be revoked while it goes on, or tried while the database is away.
 fn tokens() -> usize {
     60_000 * rounds(1) as usize
@@ -84,8 +45,7 @@ async fn without_faults() {
     let Some(fleet) = calm_fleet(tokens()).await else { return };
     let checker = Checker::start(&fleet, seed);
     tokio::time::sleep(Duration::from_secs(4) * rounds(1)).await;
-    let counts = checker.stop().await;
-    judge("without faults", seed, &counts);
+    let counts = finish("without faults", seed, checker).await;
     assert_eq!((counts.unanswered, counts.unconfirmed, counts.failed), (0, 0, 0), "{counts}");
     assert!(counts.longest < CALM_LEASE.0, "nobody had to be waited out: {counts}");
 }
@@ -102,9 +62,9 @@ async fn a_node_is_stopped_and_goes_on() {
         // Shorter than a lease, about as long, and longer.
         pause(&mut random, 200, 2_500).await;
         node.signal("-CONT");
-        wait_for_acts(&checker, 10, &format!("stop {round}")).await;
+        checker.wait_for_acts(ACTS_AFTER, &format!("stop {round}")).await;
     }
-    judge("stopped and continued", seed, &checker.stop().await);
+    finish("stopped and continued", seed, checker).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,9 +78,9 @@ async fn a_node_is_killed() {
         fleet.nodes[node].kill();
         pause(&mut random, 50, 1_500).await;
         fleet.nodes[node].restart().await;
-        wait_for_acts(&checker, 10, &format!("kill {round}")).await;
+        checker.wait_for_acts(ACTS_AFTER, &format!("kill {round}")).await;
     }
-    judge("killed and started", seed, &checker.stop().await);
+    finish("killed and started", seed, checker).await;
     assert_eq!(fleet.query("SELECT count(*) FROM orest_node"), "3", "those that died are not waited for any more");
 }
 
@@ -130,19 +90,29 @@ async fn a_node_is_cut_off_from_the_database() {
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let checker = Checker::start(&fleet, seed);
     for round in 0..rounds(6) {
-        let node = &fleet.nodes[random.next_u32() as usize % 3];
+        let number = (round + round / 3) as usize % 3;
+        let node = &fleet.nodes[number];
         pause(&mut random, 100, 400).await;
-        let line = match random.next_u32() % 3 {
+        let line = match round % 3 {
             0 => Line::Stalled,
             1 => Line::Cut,
-            _ => Line::Slow(Duration::from_millis(random.next_u64() % 300)),
+            _ => Line::Slow(Duration::from_millis(50 + random.next_u64() % 250)),
         };
         node.proxy.set(line);
-        pause(&mut random, 200, 2_500).await;
+        // Each kind once as long as a lease can be held through it, and once longer.
+        if round / 3 % 2 == 0 {
+            pause(&mut random, 200, 600).await;
+        } else {
+            tokio::time::sleep(LEASE * 3 / 2).await;
+            let answered = checker.answered_by(number);
+            pause(&mut random, 300, 1_000).await;
+            let silent = checker.answered_by(number) == answered;
+            assert!(silent || matches!(line, Line::Slow(_)), "{line:?}, round {round}: node {number} answers");
+        }
         node.proxy.set(Line::Good);
-        wait_for_acts(&checker, 10, &format!("{line:?}, round {round}")).await;
+        checker.wait_for_acts(ACTS_AFTER, &format!("{line:?}, round {round}")).await;
     }
-    judge("cut off", seed, &checker.stop().await);
+    finish("cut off", seed, checker).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -156,7 +126,8 @@ async fn notifications_are_lost() {
     tokio::time::sleep(Duration::from_secs(4) * rounds(1)).await;
     fleet.nodes[0].proxy.set(Line::Good);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    judge("notifications lost", seed, &checker.stop().await);
+    checker.wait_for_acts(ACTS_AFTER, "notifications were lost").await;
+    finish("notifications lost", seed, checker).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,22 +140,55 @@ async fn the_database_is_restarted() {
         fleet.postgres.stop();
         pause(&mut random, 100, 2_000).await;
         fleet.postgres.go_on();
-        wait_for_acts(&checker, 10, &format!("restart {round}")).await;
+        checker.wait_for_acts(ACTS_AFTER, &format!("restart {round}")).await;
     }
-    judge("database restarted", seed, &checker.stop().await);
+    finish("database restarted", seed, checker).await;
 }
 
-/// Revokes; what finds a connection that the restart has cut is told so, and is to be sent again.
-async fn revoke_at_last(admin: &mut Client, body: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let answer = admin.post_json("/rpc", body).await.unwrap();
-        if answer.body.contains("revocation_id") {
-            return;
+/// What the documentation promises: an act waits for a node that can't be reached until its lease has ended, whatever keeps
+/// it. And until then, and after that, the node says nothing that is not so any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_act_waits_one_lease_for_a_node_that_is_cut_off() {
+    let Some(fleet) = fleet(100).await else { return };
+    let mut tokens = fleet.tokens.iter();
+    let mut longest = Duration::ZERO;
+    for (number, fault) in ["stalled", "cut", "stopped"].into_iter().enumerate() {
+        let (lost, others) = (&fleet.nodes[number], [&fleet.nodes[(number + 1) % 3], &fleet.nodes[(number + 2) % 3]]);
+        assert_eq!(introspect(lost, &fleet.tokens[90]).await, Some(true), "it holds a lease");
+        match fault {
+            "stalled" => lost.proxy.set(Line::Stalled),
+            "cut" => lost.proxy.set(Line::Cut),
+            _ => lost.signal("-STOP"),
         }
-        assert!(answer.body.contains("try again") && Instant::now() < deadline, "{answer:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        for (act, node) in [others[0], others[1], others[0]].into_iter().enumerate() {
+            let token = tokens.next().unwrap();
+            let began = Instant::now();
+            let receipt = revoke(&mut administrator(node.address), &[token]).await.unwrap();
+            let took = began.elapsed();
+            assert_eq!(receipt["unconfirmed"], serde_json::json!([]), "{fault}, act {act}");
+            // The first one finds its lease just renewed or nearly so. It is no more than a promise if nobody was waited for.
+            assert!(act > 0 || took >= LEASE, "{fault}: nobody was waited for: {took:?}");
+            assert!(took < LEASE + Duration::from_secs(1), "{fault}, act {act}: {took:?}");
+            longest = longest.max(took);
+            for node in others {
+                assert_eq!(introspect(node, token).await, Some(false), "{fault}, act {act}");
+            }
+            if fault == "stopped" {
+                lost.signal("-CONT");
+            }
+            assert_ne!(introspect(lost, token).await, Some(true), "{fault}, act {act}");
+            if fault == "stopped" {
+                lost.signal("-STOP");
+            }
+        }
+        match fault {
+            "stopped" => lost.signal("-CONT"),
+            _ => lost.proxy.set(Line::Good),
+        }
+        lost.wait_until_ready().await;
+        fleet.wait_for_nodes(3).await;
     }
+    report(&format!("one of three nodes cut off: an act took {longest:?} at most, with a lease of {LEASE:?}"));
 }
 
 /// After a failover that lost commits the nodes must not go on with what they know of the lost ones: the numbers of the new
@@ -197,14 +201,10 @@ async fn the_database_falls_back_to_an_earlier_state() {
         node.wait_until_ready().await;
     }
     let lost = 0..20;
-    let revoke = |place: usize| {
-        call("orest_revoke", serde_json::json!({"selection": {"ids": [fleet.tokens[place].authorization]}}))
-    };
     let mut admin = administrator(fleet.nodes[0].address);
     for place in lost.clone() {
-        assert_eq!(admin.post_json("/rpc", &revoke(place)).await.unwrap().status, 200);
+        revoke(&mut admin, &[&fleet.tokens[place]]).await.unwrap();
     }
-    let bodies: Vec<String> = (100..140).map(revoke).collect();
     // Nobody may notice the fall before new acts have taken the old numbers: the nodes are cut off until then, but for one.
     for node in &fleet.nodes[1..] {
         node.proxy.set(Line::Cut);
@@ -212,8 +212,8 @@ async fn the_database_falls_back_to_an_earlier_state() {
     fleet.postgres.fall_back();
     fleet.nodes[0].wait_until_ready().await;
     let mut admin = administrator(fleet.nodes[0].address);
-    for body in &bodies {
-        revoke_at_last(&mut admin, body).await;
+    for token in &fleet.tokens[100..140] {
+        revoke_at_last(&mut admin, token).await;
     }
     for node in &fleet.nodes {
         node.proxy.set(Line::Good);
@@ -245,11 +245,10 @@ async fn nodes_come_and_go() {
         let took = fleet.nodes[node].terminate();
         assert!(took < Duration::from_secs(5), "node {node} took {took:?} to end");
         assert_eq!(fleet.query("SELECT count(*) FROM orest_node"), "2", "it has given its lease back");
-        wait_for_acts(&checker, 10, &format!("the end of {node}, round {round}")).await;
+        checker.wait_for_acts(ACTS_AFTER, &format!("the end of {node}, round {round}")).await;
         fleet.nodes[node].restart().await;
     }
-    let counts = checker.stop().await;
-    judge("nodes come and go", seed, &counts);
+    let counts = finish("nodes come and go", seed, checker).await;
     assert!(counts.longest < CALM_LEASE.0, "nobody had to be waited out: {counts}");
 }
 
@@ -268,7 +267,7 @@ async fn without_the_barrier_the_checker_sees_stale_answers() {
     let checker = Checker::start_credulous(&fleet, seed);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let counts = checker.stop().await;
-    println!("without the barrier, OREST_TEST_SEED={seed}: {counts}");
+    report(&format!("without the barrier, OREST_TEST_SEED={seed}: {counts}"));
     assert!(!counts.stale.is_empty(), "seed {seed}: the checker sees nothing: {counts}");
     assert!(counts.unconfirmed > 0, "seed {seed}: the receipts say nothing: {counts}");
 }

@@ -14,7 +14,7 @@ use orest::domain::time::{Clock as _, SystemClock, SystemEntropy, unix};
 use orest::domain::token::{Claims, Generation, TokenKind};
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::postgres::Postgres;
 use super::proxy::Proxy;
 
@@ -36,6 +36,16 @@ pub struct Node {
     pub address: SocketAddr,
     /// What stands between it and the database.
     pub proxy: Proxy,
+    /// What stands between it and the database's standby, if there is one.
+    pub standby: Option<Proxy>,
+}
+
+/// A standby of the nodes' database.
+pub struct Standby {
+    /// Its server.
+    pub server: Postgres,
+    /// What stands between it and its primary.
+    pub replication: Proxy,
 }
 
 impl Node {
@@ -110,6 +120,8 @@ pub struct Fleet {
     pub nodes: Vec<Node>,
     /// Their database's server.
     pub postgres: Postgres,
+    /// The one that is to take over from it.
+    pub standby: Option<Standby>,
     /// The tokens, each of an authorization of its own.
     pub tokens: Arc<Vec<Token>>,
     folder: tempfile::TempDir,
@@ -129,11 +141,6 @@ pub struct Token {
 
 const DATABASE: &str = "orest";
 
-/// The URL of the nodes' database, by the port of its server or of a proxy before it.
-pub fn url(port: u16) -> String {
-    Postgres::url(port, DATABASE)
-}
-
 impl Fleet {
     /// Starts this many nodes, with this many tokens.
     pub async fn start(nodes: usize, tokens: usize) -> Self {
@@ -142,20 +149,39 @@ impl Fleet {
 
     /// The same with settings of the environment.
     pub async fn start_with(nodes: usize, tokens: usize, settings: &[(&'static str, &str)]) -> Self {
+        let fleet = Self::prepare().await;
+        fleet.with(nodes, tokens, settings).await
+    }
+
+    /// The same with a standby, to which the database streams what it commits and waits for no answer.
+    pub async fn start_with_standby(nodes: usize, tokens: usize, settings: &[(&'static str, &str)]) -> Self {
+        let mut fleet = Self::prepare().await;
+        let replication = Proxy::start(fleet.postgres.port).await;
+        let port = replication.port;
+        let server = tokio::task::spawn_blocking(move || Postgres::start_standby(port)).await.unwrap();
+        fleet.standby = Some(Standby { server, replication });
+        fleet.with(nodes, tokens, settings).await
+    }
+
+    async fn prepare() -> Self {
         let alone = ALONE.lock().await;
         let postgres = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
         postgres.query("postgres", &format!("CREATE DATABASE {DATABASE}"));
         let folder = tempfile::tempdir().unwrap();
-        let mut fleet = Self { nodes: Vec::new(), postgres, tokens: Arc::default(), folder, _alone: alone };
+        Self { nodes: Vec::new(), postgres, standby: None, tokens: Arc::default(), folder, _alone: alone }
+    }
+
+    async fn with(mut self, nodes: usize, tokens: usize, settings: &[(&'static str, &str)]) -> Self {
         // All at once: each wants to migrate, and one may.
         for _ in 0..nodes {
-            fleet.add(settings).await;
+            self.add(settings).await;
         }
-        for node in &fleet.nodes {
+        for node in &self.nodes {
             node.wait_until_ready().await;
         }
-        fleet.fill(tokens);
-        fleet
+        self.register();
+        self.tokens = Arc::new(self.grant(tokens));
+        self
     }
 
     /// Starts one more node; does not wait for it.
@@ -168,33 +194,42 @@ impl Fleet {
             Some(first) => drop(fs::copy(KeyFile::in_folder(&first.folder).path(), keys.path()).unwrap()),
         }
         let proxy = Proxy::start(self.postgres.port).await;
+        let standby = match &self.standby {
+            Some(standby) => Some(Proxy::start(standby.server.port).await),
+            None => None,
+        };
+        let ports: Vec<u16> = [Some(&proxy), standby.as_ref()].into_iter().flatten().map(|proxy| proxy.port).collect();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut all = vec![
-            ("OREST_DATABASE_URL", url(proxy.port)),
+            ("OREST_DATABASE_URL", Postgres::url(&ports, DATABASE)),
             ("OREST_CLUSTER_LEASE", format!("{}ms", LEASE.as_millis())),
             ("OREST_ADMIN_PASSWORD", ADMIN.1.to_owned()),
         ];
         all.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let mut node = Node { folder, process: None, settings: all, address, proxy };
+        let mut node = Node { folder, process: None, settings: all, address, proxy, standby };
         node.start();
         self.nodes.push(node);
     }
 
-    /// Authorizations straight into the database, as if they had been granted long ago, and a token for each.
-    fn fill(&mut self, count: usize) {
+    /// The application whose tokens these are, straight into the database.
+    fn register(&self) {
         let hash = SecretHash::of(CLIENT_SECRET);
-        let statement = format!(
+        self.query(&format!(
             "INSERT INTO orest_application (name, client_id, client_secret_hash, scope, user_id, create_date, write_date)
-             VALUES ('Chaos', '{CLIENT_ID}', '{}', 'read', 2, now(), now());
-             INSERT INTO orest_authorization (application_id, user_id, grant_type, scope, create_date, write_date)
-             SELECT (SELECT id FROM orest_application WHERE client_id = '{CLIENT_ID}'), 2, 'authorization_code', 'read', now(), now()
-             FROM generate_series(1, {count});",
+             VALUES ('Chaos', '{CLIENT_ID}', '{}', 'read', 2, now(), now())",
             hash.as_str()
-        );
-        self.postgres.query(DATABASE, &statement);
+        ));
+    }
+
+    /// Authorizations straight into the database, as if they had been granted long ago, and a token for each.
+    pub fn grant(&self, count: usize) -> Vec<Token> {
+        let ids = self.query(&format!(
+            "INSERT INTO orest_authorization (application_id, user_id, grant_type, scope, create_date, write_date)
+             SELECT (SELECT id FROM orest_application WHERE client_id = '{CLIENT_ID}'), 2, 'authorization_code', 'read', now(), now()
+             FROM generate_series(1, {count}) RETURNING id"
+        ));
         let keys = KeyFile::in_folder(&self.nodes[0].folder).load().unwrap();
         let now = unix(SystemClock.now());
-        let ids = self.query("SELECT id FROM orest_authorization ORDER BY id");
         let token = |line: &str| {
             let authorization = line.parse().unwrap();
             let claims = Claims {
@@ -206,12 +241,32 @@ impl Fleet {
             let token = keys.seal(TokenKind::Access, &claims, &SystemEntropy).unwrap();
             Token { authorization, form: format!("token={}", token.reveal()) }
         };
-        self.tokens = Arc::new(ids.lines().map(token).collect());
+        ids.lines().map(token).collect()
     }
 
     /// Runs a statement in the nodes' database.
     pub fn query(&self, statement: &str) -> String {
         self.postgres.query(DATABASE, statement)
+    }
+
+    /// Waits until so many nodes are known.
+    pub async fn wait_for_nodes(&self, count: usize) {
+        let deadline = Instant::now() + START;
+        while self.query("SELECT count(*) FROM orest_node") != count.to_string() {
+            assert!(Instant::now() < deadline, "they do not become {count}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The database is gone from one moment to the next, and its standby takes over: it is the database from now on.
+    pub async fn fail_over(&mut self) {
+        let standby = self.standby.take().expect("there is one");
+        self.postgres.pull_the_plug();
+        let promoted = move || {
+            standby.server.promote();
+            standby.server
+        };
+        self.postgres = tokio::task::spawn_blocking(promoted).await.unwrap();
     }
 }
 
@@ -228,4 +283,37 @@ pub fn administrator(address: SocketAddr) -> Client {
 /// The body of a call of the typed namespace.
 pub fn call(method: &str, params: Value) -> String {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+}
+
+/// What a node says of a token; `None`: nothing.
+pub async fn introspect(node: &Node, token: &Token) -> Option<bool> {
+    let answer = resource_server(node.address).post_form("/oauth2/introspect", &token.form).await.ok()?;
+    let body: Value = (answer.status == 200).then(|| serde_json::from_str(&answer.body).unwrap())?;
+    Some(body["active"].as_bool().unwrap())
+}
+
+/// Revokes in one act; the receipt, or what was answered in its place.
+pub async fn revoke(admin: &mut Client, tokens: &[&Token]) -> Result<Value, Answer> {
+    let ids: Vec<i64> = tokens.iter().map(|token| token.authorization).collect();
+    let body = call("orest_revoke", json!({"selection": {"ids": ids}}));
+    let answer = admin.post_json("/rpc", &body).await.unwrap();
+    let mut said: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    match said["result"].take() {
+        receipt if receipt["revocation_id"].is_i64() => Ok(receipt),
+        _ => Err(answer),
+    }
+}
+
+/// Revokes; what finds a connection that is gone is told so, and is to be sent again. The receipt, and when what has done it
+/// was sent.
+pub async fn revoke_at_last(admin: &mut Client, token: &Token) -> (Value, Instant) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let sent = Instant::now();
+        match revoke(admin, &[token]).await {
+            Ok(receipt) => return (receipt, sent),
+            Err(answer) => assert!(answer.body.contains("try again") && Instant::now() < deadline, "{answer:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

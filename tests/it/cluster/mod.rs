@@ -4,11 +4,13 @@
 //!   before it.
 //! * [`commands`]: what the command line says when a node is cut off.
 //! * [`faults`]: real processes, and everything that can go wrong between them, by [`fleet`], [`proxy`] and [`postgres`];
-//!   [`checker`] asks all nodes without a pause and judges each answer.
+//!   [`checker`] asks all nodes without a pause and judges each answer; [`runs`] says what a run has done.
+//! * [`failover`]: the same with a standby that takes over from a database whose plug is pulled.
 
 mod checker;
 mod client;
 mod commands;
+mod failover;
 mod faults;
 mod fleet;
 mod joining;
@@ -17,4 +19,5 @@ mod line;
 mod postgres;
 mod proxy;
 mod revoking;
+mod runs;
 mod support;

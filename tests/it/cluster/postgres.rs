@@ -1,5 +1,5 @@
-//! A PostgreSQL server of a test's own, for what can't be done to one that others use: restart it, and put it back to an
-//! earlier state as a failover does that has lost commits.
+//! A PostgreSQL server of a test's own, for what can't be done to one that others use: restart it, put it back to an earlier
+//! state, pull its plug and let a standby take over.
 
 use std::fs;
 use std::net::TcpListener;
@@ -25,27 +25,97 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a new, empty server. Its data survives a crash, as in earnest: fsync is on.
     pub fn start() -> Self {
+        let mut server = Self::new();
+        server
+            .make("initdb", &["--username=orest", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
+        server.go_on();
+        server
+    }
+
+    fn new() -> Self {
         let binaries = find_binaries().expect("PostgreSQL's server is installed; tests/run postgres does that");
         let folder = tempfile::Builder::new().prefix("orest-postgres-").tempdir().unwrap();
         if is_root() {
             chown(folder.path(), Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { binaries, folder, process: None, port };
-        let made = server
-            .tool("initdb")
-            .args(["--username=orest", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
-            .arg(server.data())
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Self { binaries, folder, process: None, port }
+    }
+
+    /// Makes its data by one of PostgreSQL's programs.
+    fn make(&self, tool: &str, options: &[&str]) {
+        let made = self.tool(tool).args(options).arg("-D").arg(self.data()).output().unwrap();
+        assert!(made.status.success(), "{tool}: {}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// The URL of a database, by the ports of its servers or of the proxies before them.
+    pub fn url(ports: &[u16], database: &str) -> String {
+        let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        format!("postgres://orest@{}/{database}?sslmode=disable", hosts.join(","))
+    }
+
+    /// Starts a standby of the server at this port of loopback: it has all that is there now, and what streams to it after.
+    pub fn start_standby(primary: u16) -> Self {
+        let mut server = Self::new();
+        // A proxy in between reads messages, and neither encryption nor the question for it is one.
+        let way = format!("host=127.0.0.1 port={primary} user=orest sslmode=disable gssencmode=disable");
+        // `-R`: it is a standby of whom it was copied from.
+        server.make("pg_basebackup", &["-d", &way, "-R", "-X", "stream", "-c", "fast", "--no-sync"]);
         server.go_on();
         server
     }
 
-    /// The URL of a database, by the port of the server or of a proxy before it.
-    pub fn url(port: u16, database: &str) -> String {
-        format!("postgres://orest@127.0.0.1:{port}/{database}?sslmode=disable")
+    /// Lets commits be answered only when the standby has them on disk too. Returns when that is so.
+    pub fn wait_for_standby_at_commit(&self) {
+        self.query("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.query("postgres", "SELECT pg_reload_conf()");
+        self.wait_until("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'", "1");
+    }
+
+    /// Waits until the standby has on disk what is committed here by now.
+    pub fn wait_until_copied(&self) {
+        let at = self.query("postgres", "SELECT pg_current_wal_flush_lsn()");
+        self.wait_until(&format!("SELECT count(*) FROM pg_stat_replication WHERE flush_lsn >= '{at}'"), "1");
+    }
+
+    /// Waits until no standby listens any more.
+    pub fn wait_until_alone(&self) {
+        self.wait_until("SELECT count(*) FROM pg_stat_replication", "0");
+    }
+
+    fn wait_until(&self, statement: &str, expect: &str) {
+        let deadline = Instant::now() + START;
+        while self.query("postgres", statement) != expect {
+            assert!(Instant::now() < deadline, "{statement} does not become {expect}: {}", self.log());
+        }
+    }
+
+    /// Makes a primary of a standby, and returns when it takes writes.
+    pub fn promote(&self) {
+        let done = self.tool("pg_ctl").args(["promote", "-w", "-D"]).arg(self.data()).output().unwrap();
+        assert!(done.status.success(), "{}: {}", String::from_utf8_lossy(&done.stdout), self.log());
+        assert_eq!(self.query("postgres", "SELECT pg_is_in_recovery()"), "f");
+    }
+
+    /// Ends it and all that work for it by SIGKILL at one moment, as when its machine loses power.
+    pub fn pull_the_plug(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        let id = process.id();
+        let signal = |signal: &str, ids: &[&str]| {
+            assert!(Command::new("kill").arg(signal).args(ids).status().unwrap().success());
+        };
+        // While it stands still it starts nobody, and those who end stay in the list.
+        signal("-STOP", &[&id.to_string()]);
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let mut all = vec![id.to_string()];
+        all.extend(children.split_whitespace().map(str::to_owned));
+        signal("-KILL", &all.iter().map(String::as_str).collect::<Vec<_>>());
+        process.wait().unwrap();
+        // Whoever is killed leaves this to the next start, and there will be none.
+        let notes = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        if let Some(memory) = notes.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)) {
+            let _ = Command::new("ipcrm").args(["-m", memory]).stderr(Stdio::null()).status();
+        }
     }
 
     /// Starts it again after [`Self::stop`] and waits until it answers.
@@ -58,6 +128,9 @@ impl Postgres {
             "shared_buffers=64MB",
             "max_connections=60",
             "track_commit_timestamp=on",
+            // What was killed leaves nothing outside its folder.
+            "dynamic_shared_memory_type=mmap",
+            "wal_keep_size=64MB",
             "log_line_prefix=%m [%p] ",
         ];
         let mut command = self.tool("postgres");
@@ -98,7 +171,7 @@ impl Postgres {
             "-v",
             "ON_ERROR_STOP=1",
             "-d",
-            &Self::url(self.port, database),
+            &Self::url(&[self.port], database),
             "-c",
             statement,
         ]);
