@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use fleet::{Fleet, administrator, call, resource_server};
+use fleet::{DATABASE, Fleet, administrator, call, resource_server};
+use postgres::Postgres;
 use serde_json::json;
 
 const ROUNDS: usize = 5;
@@ -99,7 +100,7 @@ async fn warm(fleet: &Fleet) {
 
 /// What one durable row costs on this server, by the driver that the nodes use.
 async fn bare_commits(fleet: &Fleet) -> Vec<Duration> {
-    let url = fleet::url(fleet.postgres.port);
+    let url = Postgres::url(&[fleet.postgres.port], DATABASE);
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connects");
     let connection = tokio::spawn(connection);
     client.batch_execute("CREATE TABLE IF NOT EXISTS bare (id BIGINT, data BYTEA)").await.expect("makes a table");

@@ -259,3 +259,6 @@ impl Applier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,19 +203,23 @@ impl From<MemberRow> for Member {
     }
 }
 
-/// The changes after a sequence number, in order, at most `limit`.
+/// The changes after a sequence number, in order, at most `limit`, and none behind one that is missing.
 pub fn list_after(connection: &mut Connection, sequence: u64, limit: i64) -> Result<Vec<Read>, StoreError> {
     let after = i64::try_from(sequence).unwrap_or(i64::MAX);
-    let rows: Vec<Row> = change::table
+    let mut rows: Vec<Row> = change::table
         .filter(change::sequence.gt(after))
         .order(change::sequence)
         .limit(limit)
         .select(Row::as_select())
         .load(connection)?;
+    // Changes are purged, acts are not: those of the purged ones must not be taken for these.
+    let first = rows.first().map_or(0, |row| row.sequence);
+    let whole = rows.iter().zip(first..).take_while(|(row, sequence)| row.sequence == *sequence).count();
+    rows.truncate(whole);
     let corrupt = |row: &Row, column| StoreError::Corrupt { table: "orest_change", column, id: row.sequence };
     let last = rows.last().map_or(0, |row| row.sequence);
     let mut acts = if rows.iter().any(|row| row.kind == "revocation") {
-        let acts = revocations::list_after(connection, sequence, limit)?;
+        let acts = revocations::list_after(connection, number(first, "sequence")?.saturating_sub(1), limit)?;
         acts.into_iter().filter(|act| i64::try_from(act.sequence).is_ok_and(|own| own <= last)).map(Arc::new).collect()
     } else {
         Vec::new()

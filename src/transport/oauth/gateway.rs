@@ -89,18 +89,25 @@ pub async fn session(state: &AppState, headers: &HeaderMap) -> Result<Option<Ver
 }
 
 /// Ends the gateway session that the request carries, and takes the cookie away.
+///
+/// # Errors
+/// [`Error::Unconfirmed`]: all of that is done. With any other the browser keeps its cookie, and may try again.
 pub async fn close(
     state: &AppState,
     headers: &HeaderMap,
     address: Option<IpAddr>,
     out: &mut HeaderMap,
 ) -> Result<(), Error> {
+    let mut confirmed = Ok(());
     for token in cookies::all(headers, cookies::GATEWAY).take(COOKIES_MAX) {
-        state.service.close_gateway_session(token, address).await?;
+        match state.service.close_gateway_session(token, address).await {
+            Err(error @ Error::Unconfirmed { .. }) => confirmed = Err(error),
+            closed => closed?,
+        }
         let domain = state.settings.gateway_cookie_domain.as_deref();
         cookies::set_for(out, &state.settings, domain, cookies::GATEWAY, "", Some(std::time::Duration::ZERO));
     }
-    Ok(())
+    confirmed
 }
 
 /// Ends the gateway sessions that the request carries and that are not this user's, who has just signed in.

@@ -175,7 +175,7 @@ impl Shared {
         let at = |time: u64| format!("{:.3} ms", time as f64 / 1e6);
         let mut counts = self.counts.lock().unwrap();
         match answer {
-            Ok(Answer { status: 200, body }) => {
+            Ok(Answer { status: 200, body, .. }) => {
                 counts.nodes[node].0 += 1;
                 let active = serde_json::from_str::<Value>(&body).unwrap()["active"].as_bool().unwrap();
                 if active {

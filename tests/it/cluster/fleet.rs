@@ -20,9 +20,10 @@ use super::proxy::Proxy;
 
 /// The lease of these nodes. Short, so that many faults fit into a minute.
 pub const LEASE: Duration = Duration::from_secs(1);
-/// The application whose tokens these are, and its secret.
+/// The application whose tokens these are.
 pub const CLIENT_ID: &str = "chaos";
-const CLIENT_SECRET: &str = "secret";
+/// Its secret.
+pub const CLIENT_SECRET: &str = "secret";
 /// The administrator's login and password.
 pub const ADMIN: (&str, &str) = ("admin", "admin");
 const START: Duration = Duration::from_secs(30);
@@ -139,7 +140,8 @@ pub struct Token {
     pub form: String,
 }
 
-const DATABASE: &str = "orest";
+/// The nodes' database.
+pub const DATABASE: &str = "orest";
 
 impl Fleet {
     /// Starts this many nodes, with this many tokens.
@@ -221,11 +223,16 @@ impl Fleet {
         ));
     }
 
-    /// Authorizations straight into the database, as if they had been granted long ago, and a token for each.
+    /// Authorizations by the administrator.
     pub fn grant(&self, count: usize) -> Vec<Token> {
+        self.grant_by(2, count)
+    }
+
+    /// Authorizations straight into the database, as if they had been granted long ago, and a token for each.
+    pub fn grant_by(&self, user: i64, count: usize) -> Vec<Token> {
         let ids = self.query(&format!(
             "INSERT INTO orest_authorization (application_id, user_id, grant_type, scope, create_date, write_date)
-             SELECT (SELECT id FROM orest_application WHERE client_id = '{CLIENT_ID}'), 2, 'authorization_code', 'read', now(), now()
+             SELECT (SELECT id FROM orest_application WHERE client_id = '{CLIENT_ID}'), {user}, 'authorization_code', 'read', now(), now()
              FROM generate_series(1, {count}) RETURNING id"
         ));
         let keys = KeyFile::in_folder(&self.nodes[0].folder).load().unwrap();

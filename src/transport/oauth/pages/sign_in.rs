@@ -1,7 +1,9 @@
 //! `/web/login`: name and password, then back to where the person came from. Signing out is here too.
 
+use std::net::IpAddr;
+
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use maud::html;
 use utoipa::ToSchema;
@@ -167,19 +169,45 @@ pub async fn sign_out(
     if !csrf::is_ours(&state.settings, &headers, Purpose::SignOut, tied_to, params.get("csrf_token")) {
         return stale();
     }
-    let out = response.headers_mut();
-    let closed = async {
-        gateway::close(&state, &headers, address, out).await?;
-        if let Some(sid) = cookies::get(&headers, cookies::SESSION) {
-            state.service.close_session(sid).await?;
-            cookies::remove(out, &state.settings, cookies::SESSION);
-        }
-        Ok(())
-    };
-    match closed.await {
+    let closed = close_sessions(&state, &headers, address, response.headers_mut()).await;
+    match closed {
         Ok(()) => response,
-        Err(error) => failed(error),
+        Err(error) => {
+            let done = matches!(error, Error::Unconfirmed { .. });
+            let mut page = failed(error);
+            if done {
+                // Signed out it is.
+                for cookie in response.headers().get_all(header::SET_COOKIE) {
+                    page.headers_mut().append(header::SET_COOKIE, cookie.clone());
+                }
+            }
+            page
+        }
     }
+}
+
+/// Ends what the browser has, at the gateway and here, and takes its cookies away. That a node has not confirmed the end of
+/// one keeps nobody from ending the other.
+async fn close_sessions(
+    state: &AppState,
+    headers: &HeaderMap,
+    address: Option<IpAddr>,
+    out: &mut HeaderMap,
+) -> Result<(), Error> {
+    let gateway = gateway::close(state, headers, address, out).await;
+    if !matches!(gateway, Ok(()) | Err(Error::Unconfirmed { .. })) {
+        return gateway;
+    }
+    let mut own = Ok(());
+    if let Some(sid) = cookies::get(headers, cookies::SESSION) {
+        match state.service.close_session(sid).await {
+            Ok(_) => {}
+            Err(error @ Error::Unconfirmed { .. }) => own = Err(error),
+            Err(error) => return Err(error),
+        }
+        cookies::remove(out, &state.settings, cookies::SESSION);
+    }
+    gateway.and(own)
 }
 
 /// What the form for signing out is tied to: the session, or the gateway session where there is no other.
