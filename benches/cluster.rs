@@ -98,9 +98,13 @@ async fn warm(fleet: &Fleet) {
     }
 }
 
+fn url_of(fleet: &Fleet) -> String {
+    Postgres::url(&[fleet.postgres.port], DATABASE)
+}
+
 /// What one durable row costs on this server, by the driver that the nodes use.
 async fn bare_commits(fleet: &Fleet) -> Vec<Duration> {
-    let url = Postgres::url(&[fleet.postgres.port], DATABASE);
+    let url = url_of(fleet);
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connects");
     let connection = tokio::spawn(connection);
     client.batch_execute("CREATE TABLE IF NOT EXISTS bare (id BIGINT, data BYTEA)").await.expect("makes a table");
@@ -139,7 +143,7 @@ async fn propagate(fleet: &Fleet, from: usize, pause: Option<Duration>) -> (Vec<
     let (mut after_commit, mut after_call) = (Vec::new(), Vec::new());
     let mut client = administrator(fleet.nodes[0].address);
     let (database, connection) =
-        tokio_postgres::connect(&fleet::url(fleet.postgres.port), tokio_postgres::NoTls).await.expect("connects");
+        tokio_postgres::connect(&url_of(fleet), tokio_postgres::NoTls).await.expect("connects");
     let connection = tokio::spawn(connection);
     for place in from..from + ACTS {
         let watch = |address| {
