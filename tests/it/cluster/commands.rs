@@ -64,6 +64,10 @@ fn act(fleet: &Fleet) {
     let said = run(&["authorizations", "revoke", "--domain", &domain, "-y"]);
     unconfirmed(&said, "may accept the tokens");
     assert!(said.out.contains(": 1 authorization revoked\n"), "{said:?}");
+    let act = said.out.split([' ', ':']).nth(1).unwrap();
+    let said = run(&["revocations", "undo", act, "-y"]);
+    unconfirmed(&said, "may go on refusing the tokens");
+    assert!(said.out.contains(": 1 authorization is live again\n"), "{said:?}");
     let domain = format!("[('id', '=', {})]", fleet.tokens[1].authorization);
     let as_json = run(&["authorizations", "revoke", "--domain", &domain, "-y", "-f", "json"]);
     let lines = as_json.json();

@@ -145,3 +145,19 @@ Revocations: 2
     assert_eq!(theirs, "revocations undo failed: only who revoked may take it back\n");
     assert_eq!((live(&shell), shell.acts()), (before, acts + 2));
 }
+
+/// Whatever others write as a reason: some terminals take U+009B for the beginning of a sequence.
+#[test]
+fn a_reason_moves_nothing_on_a_terminal() {
+    let shell = Shell::new();
+    let reason = "lost\u{9b}2J\u{202e}tsol";
+    shell.run(&["authorizations", "revoke", "--user", "bob", "--reason", reason, "-y"]).done();
+    let said = shell.run(&["revocations", "list", "--limit", "1", "-f", "json"]);
+    assert!(said.out.contains(r"lost\u009b2J\u202etsol") && said.out.is_ascii(), "{said:?}");
+    assert_eq!(said.json()[0]["data"][0]["Reason"], json!(reason), "and programs read what was written");
+    let table = shell.run(&["revocations", "list", "--limit", "1"]).done();
+    assert!(table.contains("lost\u{fffd}2J\u{fffd}tsol"), "{table}");
+    let id = shell.last_act()["id"].to_string();
+    let shown = shell.run(&["revocations", "show", &id]).done();
+    assert!(shown.contains("  Reason           lost\u{fffd}2J\u{fffd}tsol\n"), "{shown}");
+}
