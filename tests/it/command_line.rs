@@ -4,6 +4,7 @@ mod acts;
 mod app_users;
 mod authorizations;
 pub mod client;
+mod full_disk;
 pub mod gate;
 mod help;
 mod local;

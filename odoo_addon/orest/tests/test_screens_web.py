@@ -195,11 +195,12 @@ class TestScreensAuthorize(Browser):
         self.authorizations().device_id.action_revoke()
         out = self.url_open(self.arrive(), allow_redirects=False)
         self.assertEqual(urlsplit(out.headers["Location"]).path, "/web/session/logout")
-        page = self.url_open(out.headers["Location"])
+        here = parse_qs(urlsplit(out.headers["Location"]).query)["redirect"][0]
+        self.opener.cookies.clear()
+        page = self.url_open(here)
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text).group(1)
         # Moments are told in whole seconds.
         time.sleep(1.1)
-        here = parse_qs(urlsplit(out.headers["Location"]).query)["redirect"][0]
         answers = {"csrf_token": token, "login": self.uma.login, "password": self.uma.login, "redirect": here}
         page = self.url_open("/web/login", data=answers)
         self.assertIn(self.application.name, page.text)
