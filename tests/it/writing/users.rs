@@ -492,12 +492,12 @@ async fn a_revoked_device_ends_its_sessions() {
 #[tokio::test]
 async fn devices_and_codes() {
     let test = TestService::new().await;
-    let done =
+    let mut done =
         answer(&test, "alice", "orest.device", "action_revoke", json!([[1]]), json!({"reason_user": "lost"})).await;
-    assert_eq!(
-        done,
-        json!({"revocation_id": 3, "sequence": 3, "requested": 1, "revoked": 1, "already_revoked": 0, "unconfirmed": []})
-    );
+    // Among several nodes the device is told of first, by the same numbers.
+    assert!(done["sequence"].take().as_u64() >= Some(3));
+    let expect = json!({"revocation_id": 3, "sequence": null, "requested": 1, "revoked": 1, "already_revoked": 0, "unconfirmed": []});
+    assert_eq!(done, expect);
     let row = answer(&test, "alice", "orest.device", "read", json!([[1, 2], ["revoked"]]), json!({})).await;
     assert_eq!(row, json!([{"id": 1, "revoked": true}, {"id": 2, "revoked": false}]));
     assert_eq!(super::live(&test).await, json!([3, 5, 7]));
