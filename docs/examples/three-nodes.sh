@@ -37,7 +37,7 @@ start() {
     OREST_NODE_NAME=$1 OREST_DATA_DIR="$folder/$1" OREST_DATABASE_URL="$url" OREST_BASE_URL="http://127.0.0.1:$port" \
         orest serve --listen "127.0.0.1:$2" > "$folder/$1.log" 2>&1 &
     pids="$pids $!"
-    until grep -q '^Ready' "$folder/$1.log"; do
+    until grep -qs '^Ready' "$folder/$1.log"; do
         kill -0 $! || { cat "$folder/$1.log"; exit 1; }
         sleep 0.1
     done

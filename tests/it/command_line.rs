@@ -12,6 +12,7 @@ mod refusals;
 mod revocations;
 mod sessions;
 mod terminal;
+mod transfer;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -374,57 +375,4 @@ fn what_can_not_be_is_refused_with_a_reason() {
     std::fs::set_permissions(data.join("sealing-keys"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let said = refused(orest(&data).args(["serve", "--listen", "127.0.0.1:0"]));
     assert!(said.contains("chmod 600"), "{said}");
-}
-
-#[test]
-fn a_database_is_transferred_though_it_is_killed_in_the_middle() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let server = Server::start(orest(&data).args(["serve", "--demo"]));
-    let demo: Value = serde_json::from_str(&std::fs::read_to_string(data.join("demo.json")).unwrap()).unwrap();
-    let (token, application) = (demo["access_token"].as_str().unwrap(), &demo["applications"][0]);
-    let more = orest(&data).args(["demo", "--authorizations", "20000"]).output().unwrap();
-    assert!(more.status.success(), "{more:?}");
-    let from = format!("sqlite://{}", data.join("orest.sqlite3").display());
-    let to = format!("sqlite://{}", folder.path().join("new.sqlite3").display());
-    let transfer = || {
-        let mut command = orest(&data);
-        command.args(["transfer", "--from", &from, "--to", &to]);
-        command
-    };
-    let refused = failure(&transfer().output().unwrap());
-    assert!(refused.contains("is in use") && refused.contains("stop the server first"), "{refused}");
-    drop(server);
-
-    let mut child = transfer().stdout(Stdio::piped()).spawn().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.starts_with("copying orest_authorization,") {
-        line.clear();
-        assert!(output.read_line(&mut line).unwrap() > 0, "it ended before it came to the authorizations");
-    }
-    assert_eq!(line, "copying orest_authorization, 20,201 rows\n");
-    child.kill().unwrap();
-    assert!(!child.wait().unwrap().success(), "it was killed");
-    let on_new = || {
-        let mut command = orest(&data);
-        command.env("OREST_DATABASE_URL", &to);
-        command
-    };
-    let refused = failure(&on_new().args(["serve", "--listen", "127.0.0.1:0"]).output().unwrap());
-    assert!(refused.contains("has not ended: run `orest transfer` again"), "{refused}");
-
-    let again = transfer().output().unwrap();
-    let said = String::from_utf8_lossy(&again.stdout).into_owned();
-    assert!(again.status.success(), "{again:?}");
-    assert!(said.starts_with("The target holds a transfer from there that has not ended"), "{said}");
-    assert!(said.contains("  orest_authorization ") && said.contains(" 20,201 rows "), "{said}");
-    let server = Server::start(on_new().arg("serve"));
-    let answer = server.form("/oauth2/introspect", application, &format!("token={token}"));
-    assert_eq!(answer["active"], true, "a token from before");
-    drop(server);
-    assert!(failure(&transfer().output().unwrap()).contains("is not empty"));
-    let secret = orest(&data).args(["transfer", "--from", "mysql://u:hidden@h/d", "--to", &to]).output().unwrap();
-    let said = failure(&secret);
-    assert!(said.contains("--from") && !said.contains("hidden"), "{said}");
 }

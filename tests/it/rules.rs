@@ -194,3 +194,31 @@ fn the_readme_names_every_command_and_setting() {
         }
     }
 }
+
+/// What is not Rust comes with its source and is built in: there is nothing to install, and nothing of the system's to keep up
+/// to date but the C library.
+#[test]
+fn no_library_of_the_system_is_needed() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--format-version=1", "--filter-platform=x86_64-unknown-linux-gnu"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+    let packages = metadata["packages"].as_array().expect("a list").iter();
+    let not_rust = packages.filter_map(|package| {
+        let name = package["name"].as_str().expect("a name");
+        (package["links"].is_string() || name.ends_with("-sys")).then_some(name)
+    });
+    // SQLite, with the feature that brings its source; the cryptography of TLS, with its own; the kernel's numbers, which are Rust.
+    assert_eq!(not_rust.collect::<BTreeSet<_>>(), BTreeSet::from(["libsqlite3-sys", "ring", "linux-raw-sys"]));
+
+    let output = std::process::Command::new("ldd").arg(env!("CARGO_BIN_EXE_orest")).output().expect("ldd runs");
+    let needed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let of_c = ["linux-vdso.so", "libc.so", "libm.so", "libgcc_s.so", "ld-linux"];
+    for library in needed.lines() {
+        assert!(of_c.iter().any(|known| library.contains(known)), "{library}");
+    }
+    assert!(needed.contains("libc.so"), "{needed}");
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ pub const CLIENT_ID: &str = "chaos";
 pub const CLIENT_SECRET: &str = "secret";
 /// The administrator's login and password.
 pub const ADMIN: (&str, &str) = ("admin", "admin");
+/// His row.
+const ADMIN_ID: i64 = 2;
 const START: Duration = Duration::from_secs(30);
 
 /// One node.
@@ -181,7 +183,7 @@ impl Fleet {
         for node in &self.nodes {
             node.wait_until_ready().await;
         }
-        self.register();
+        register(|statement| self.query(statement));
         self.tokens = Arc::new(self.grant(tokens));
         self
     }
@@ -213,42 +215,14 @@ impl Fleet {
         self.nodes.push(node);
     }
 
-    /// The application whose tokens these are, straight into the database.
-    fn register(&self) {
-        let hash = SecretHash::of(CLIENT_SECRET);
-        self.query(&format!(
-            "INSERT INTO orest_application (name, client_id, client_secret_hash, scope, user_id, create_date, write_date)
-             VALUES ('Chaos', '{CLIENT_ID}', '{}', 'read', 2, now(), now())",
-            hash.as_str()
-        ));
-    }
-
     /// Authorizations by the administrator.
     pub fn grant(&self, count: usize) -> Vec<Token> {
-        self.grant_by(2, count)
+        self.grant_by(ADMIN_ID, count)
     }
 
-    /// Authorizations straight into the database, as if they had been granted long ago, and a token for each.
+    /// Authorizations by anybody.
     pub fn grant_by(&self, user: i64, count: usize) -> Vec<Token> {
-        let ids = self.query(&format!(
-            "INSERT INTO orest_authorization (application_id, user_id, grant_type, scope, create_date, write_date)
-             SELECT (SELECT id FROM orest_application WHERE client_id = '{CLIENT_ID}'), {user}, 'authorization_code', 'read', now(), now()
-             FROM generate_series(1, {count}) RETURNING id"
-        ));
-        let keys = KeyFile::in_folder(&self.nodes[0].folder).load().unwrap();
-        let now = unix(SystemClock.now());
-        let token = |line: &str| {
-            let authorization = line.parse().unwrap();
-            let claims = Claims {
-                authorization: AuthorizationId(authorization),
-                generation: Generation(0),
-                issued_at: now,
-                expires_at: now + 86_400,
-            };
-            let token = keys.seal(TokenKind::Access, &claims, &SystemEntropy).unwrap();
-            Token { authorization, form: format!("token={}", token.reveal()) }
-        };
-        ids.lines().map(token).collect()
+        grant(|statement| self.query(statement), &self.nodes[0].folder, user, count)
     }
 
     /// Runs a statement in the nodes' database.
@@ -277,6 +251,40 @@ impl Fleet {
     }
 }
 
+/// The application whose tokens these are, straight into the database that answers here.
+pub fn register(query: impl Fn(&str) -> String) {
+    let hash = SecretHash::of(CLIENT_SECRET);
+    query(&format!(
+        "INSERT INTO orest_application (name, client_id, client_secret_hash, scope, user_id, create_date, write_date)
+         VALUES ('Chaos', '{CLIENT_ID}', '{}', 'read', {ADMIN_ID}, now(), now())",
+        hash.as_str()
+    ));
+}
+
+/// Authorizations straight into the database, as if they had been granted long ago, and a token for each, by the keys
+/// in this folder.
+pub fn grant(query: impl Fn(&str) -> String, folder: &Path, user: i64, count: usize) -> Vec<Token> {
+    let ids = query(&format!(
+        "INSERT INTO orest_authorization (application_id, user_id, grant_type, scope, create_date, write_date)
+         SELECT (SELECT id FROM orest_application WHERE client_id = '{CLIENT_ID}'), {user}, 'authorization_code', 'read', now(), now()
+         FROM generate_series(1, {count}) RETURNING id"
+    ));
+    let keys = KeyFile::in_folder(folder).load().unwrap();
+    let now = unix(SystemClock.now());
+    let token = |line: &str| {
+        let authorization = line.parse().unwrap();
+        let claims = Claims {
+            authorization: AuthorizationId(authorization),
+            generation: Generation(0),
+            issued_at: now,
+            expires_at: now + 86_400,
+        };
+        let token = keys.seal(TokenKind::Access, &claims, &SystemEntropy).unwrap();
+        Token { authorization, form: format!("token={}", token.reveal()) }
+    };
+    ids.lines().map(token).collect()
+}
+
 /// A connection to a node as the application that asks whether tokens are good.
 pub fn resource_server(address: SocketAddr) -> Client {
     Client::new(address).basic(CLIENT_ID, CLIENT_SECRET)
@@ -294,7 +302,12 @@ pub fn call(method: &str, params: Value) -> String {
 
 /// What a node says of a token; `None`: nothing.
 pub async fn introspect(node: &Node, token: &Token) -> Option<bool> {
-    let answer = resource_server(node.address).post_form("/oauth2/introspect", &token.form).await.ok()?;
+    introspect_at(node.address, token).await
+}
+
+/// The same of one that is no [`Node`].
+pub async fn introspect_at(address: SocketAddr, token: &Token) -> Option<bool> {
+    let answer = resource_server(address).post_form("/oauth2/introspect", &token.form).await.ok()?;
     let body: Value = (answer.status == 200).then(|| serde_json::from_str(&answer.body).unwrap())?;
     Some(body["active"].as_bool().unwrap())
 }

@@ -6,12 +6,14 @@
 //! * [`faults`]: real processes, and everything that can go wrong between them, by [`fleet`], [`proxy`] and [`postgres`];
 //!   [`checker`] asks all nodes without a pause and judges each answer; [`runs`] says what a run has done.
 //! * [`failover`]: the same with a standby that takes over from a database whose plug is pulled.
+//! * [`example`]: the script of the documentation that starts three.
 //! * [`doors`]: what each door of a real node answers, and what the other node says then.
 
 mod checker;
 mod client;
 mod commands;
 mod doors;
+mod example;
 mod failover;
 mod faults;
 mod fleet;

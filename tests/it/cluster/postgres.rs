@@ -34,10 +34,7 @@ impl Postgres {
 
     fn new() -> Self {
         let binaries = find_binaries().expect("PostgreSQL's server is installed; tests/run postgres does that");
-        let folder = tempfile::Builder::new().prefix("orest-postgres-").tempdir().unwrap();
-        if is_root() {
-            chown(folder.path(), Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
-        }
+        let folder = unprivileged_folder("orest-postgres-");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Self { binaries, folder, process: None, port }
     }
@@ -162,21 +159,7 @@ impl Postgres {
     }
 
     fn try_query(&self, database: &str, statement: &str) -> Option<String> {
-        let mut command = self.tool("psql");
-        command.args([
-            "-X",
-            "-q",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-d",
-            &Self::url(&[self.port], database),
-            "-c",
-            statement,
-        ]);
-        let output = command.output().unwrap();
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        ask(&Self::url(&[self.port], database), statement)
     }
 
     /// Keeps what it holds now; it is stopped for that.
@@ -209,9 +192,7 @@ impl Postgres {
     fn tool(&self, name: &str) -> Command {
         let mut command = Command::new(self.binaries.join(name));
         command.current_dir("/").env_clear().stdin(Stdio::null());
-        if is_root() {
-            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
-        }
+        unprivileged(&mut command);
         command
     }
 }
@@ -226,8 +207,32 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
+/// Lets a command run as somebody whom PostgreSQL's programs don't refuse.
+pub fn unprivileged(command: &mut Command) {
+    if is_root() {
+        command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+    }
+}
+
+/// A folder of such a one's own.
+pub fn unprivileged_folder(prefix: &str) -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir().unwrap();
+    if is_root() {
+        chown(folder.path(), Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
+    }
+    folder
+}
+
+/// Runs a statement at this URL and gives what it answers, fields apart by `|`; `None`: it was refused.
+pub fn ask(url: &str, statement: &str) -> Option<String> {
+    let mut command = Command::new(find_binaries()?.join("psql"));
+    command.current_dir("/").env_clear().stdin(Stdio::null());
+    let output = command.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement]).output().unwrap();
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 /// The folder with the newest server on this machine.
-fn find_binaries() -> Option<PathBuf> {
+pub fn find_binaries() -> Option<PathBuf> {
     let mut folders: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .ok()?
         .flatten()

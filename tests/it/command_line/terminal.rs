@@ -20,7 +20,8 @@ const DOWN: &str = "\u{1b}[B";
 const ENTER: &str = "\r";
 const CONTROL_C: &str = "\u{3}";
 
-struct Terminal {
+/// A command on a terminal.
+pub struct Terminal {
     child: Child,
     keys: File,
     pieces: Receiver<Vec<u8>>,
@@ -28,7 +29,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(mut command: Command) -> Self {
+    /// Starts it there.
+    pub fn start(mut command: Command) -> Self {
         let own = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&own).unwrap();
         unlockpt(&own).unwrap();
@@ -70,7 +72,7 @@ impl Terminal {
     }
 
     /// All that was on the screen, and the exit code.
-    fn end(mut self) -> (String, Option<i32>) {
+    pub fn end(mut self) -> (String, Option<i32>) {
         loop {
             match self.pieces.recv_timeout(Duration::from_secs(30)) {
                 Ok(piece) => self.seen.push_str(&String::from_utf8_lossy(&piece)),
@@ -83,7 +85,7 @@ impl Terminal {
 }
 
 /// Without what moves the cursor and colours.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {

@@ -100,6 +100,14 @@ impl TestDatabase {
         }
     }
 
+    /// Its URL as a command takes it, with the password, which no text of [`Self::url`] has.
+    pub fn full_url(&self) -> String {
+        match &self.kept {
+            Kept::Folder(_) => self.url.to_string(),
+            Kept::Name(name) => text_of(name),
+        }
+    }
+
     /// A connection that may do anything, and take its time. Nothing is on disk for good.
     pub fn connect(&self) -> Connection {
         let mut connection = self.url.connect_migrator().unwrap();
@@ -184,6 +192,11 @@ fn left_behind(connection: &mut Connection) -> Vec<String> {
 
 /// Another database of the same server.
 fn url_of(name: &str) -> DatabaseUrl {
+    text_of(name).parse().unwrap_or_else(|error| panic!("OREST_TEST_POSTGRES_URL: {error}"))
+}
+
+/// Its URL, with the password.
+fn text_of(name: &str) -> String {
     let url = std::env::var("OREST_TEST_POSTGRES_URL").expect("it was looked for");
     let (place, parameters) = url.split_once('?').map_or((url.as_str(), ""), |(place, rest)| (place, rest));
     let authority = place.rsplit_once('/').map_or(place, |(authority, _)| authority);
@@ -191,7 +204,7 @@ fn url_of(name: &str) -> DatabaseUrl {
     if !parameters.is_empty() {
         write!(url, "?{parameters}").unwrap();
     }
-    url.parse().unwrap_or_else(|error| panic!("OREST_TEST_POSTGRES_URL: {error}"))
+    url
 }
 
 fn administrator() -> MutexGuard<'static, Connection> {
