@@ -62,10 +62,17 @@ impl Example {
     }
 
     /// Ctrl-C, which goes to all that were started there. Everything has ended with it.
-    fn end(mut self) {
+    async fn end(mut self) {
         self.signal("-INT");
-        let code = self.wait().expect("it ends").code();
-        assert_eq!(code, Some(0), "{}", self.printed);
+        let deadline = Instant::now() + ENDS_WITHIN;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+        };
+        assert_eq!(status.code(), Some(0), "{}", self.printed);
         for address in self.nodes.into_iter().chain([self.database]) {
             assert!(TcpStream::connect(address).is_err(), "somebody answers at {address}");
         }
@@ -74,17 +81,6 @@ impl Example {
     fn signal(&self, signal: &str) {
         let _ = Command::new("kill").args([signal, "--", &format!("-{}", self.child.id())]).status();
     }
-
-    fn wait(&mut self) -> Option<std::process::ExitStatus> {
-        let deadline = Instant::now() + ENDS_WITHIN;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return Some(status);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        None
-    }
 }
 
 impl Drop for Example {
@@ -92,9 +88,7 @@ impl Drop for Example {
     fn drop(&mut self) {
         if self.child.try_wait().unwrap().is_none() {
             self.signal("-TERM");
-            if self.wait().is_none() {
-                self.signal("-KILL");
-            }
+            let _ = self.child.wait();
         }
     }
 }
@@ -146,7 +140,7 @@ async fn three_nodes_are_started_and_ended_by_the_script() {
         assert_eq!((&receipt["nodes"], &receipt["unconfirmed"]), (&3.into(), &serde_json::json!([])));
         example.check_all(token, false).await;
     }
-    tokio::task::block_in_place(|| example.end());
+    example.end().await;
     assert!(!folder.path().join("three-nodes/postgres/postmaster.pid").exists());
 
     // What they hold stays, for the next time.
@@ -154,5 +148,5 @@ async fn three_nodes_are_started_and_ended_by_the_script() {
     for token in &tokens {
         example.check_all(token, false).await;
     }
-    tokio::task::block_in_place(|| example.end());
+    example.end().await;
 }
