@@ -155,8 +155,8 @@ async fn ask(client: &mut Client, token: &Token, until: &tokio::sync::Notify) ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_the_standby_has_never_heard_of_is_waited_for() {
     // Long enough for the failover to be over before the lease is.
-    const LONG: Duration = Duration::from_secs(5);
-    let settings = [("OREST_CLUSTER_LEASE", "5s")];
+    const LONG: Duration = Duration::from_secs(7);
+    let settings = [("OREST_CLUSTER_LEASE", "7s")];
     let Some(mut fleet) = fleet(20, &settings).await else { return };
     let all = std::sync::Arc::clone(&fleet.tokens);
     fleet.postgres.wait_until_copied();

@@ -128,6 +128,8 @@ impl Postgres {
             // What was killed leaves nothing outside its folder.
             "dynamic_shared_memory_type=mmap",
             "wal_keep_size=64MB",
+            // Between two looks for more from a primary that is gone; a promotion may wait for one.
+            "wal_retrieve_retry_interval=100ms",
             "log_line_prefix=%m [%p] ",
         ];
         let mut command = self.tool("postgres");
