@@ -155,8 +155,12 @@ impl Service {
         options: &RevokeOptions,
     ) -> Result<(), Error> {
         let known = authorizations::find(tx.connection, id)?.map(|known| known.state);
+        let live = !self.split(tx, &id.bit().into_iter().collect())?.0.is_empty();
+        // The columns are behind the acts, and may name one that has been taken back since.
         if let Some(AuthorizationState::Revoked { at, .. }) = known
             && at + limits::UNDO_WINDOW < self.now()
+            && !live
+            && revocations::is_filled(tx.connection)?
         {
             // Nobody can take that back any more, and the log is no place to be filled by asking again and again.
             tx.rely();
@@ -436,7 +440,11 @@ impl Service {
     }
 
     /// Which of a set are live, and which revoked, as of this transaction.
-    fn split(&self, tx: &mut Tx<'_>, set: &RoaringBitmap) -> Result<(RoaringBitmap, RoaringBitmap), StoreError> {
+    pub(super) fn split(
+        &self,
+        tx: &mut Tx<'_>,
+        set: &RoaringBitmap,
+    ) -> Result<(RoaringBitmap, RoaringBitmap), StoreError> {
         let (mut already, unknown) = self.live.split(set);
         for bit in unknown {
             let row = authorizations::find_slot(tx.connection, AuthorizationId::from(bit))?;

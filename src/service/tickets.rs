@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use super::authorize::{AuthorizationRequest, Refused};
 use super::issue::{Consent, GrantError};
 use super::pairing::{SUPERUSER, check_from_odoo, not_paired};
+use super::revoke::to_set;
 use super::sign_in::{DeviceDescription, SignedIn, open_session_in};
 use super::{Context, Error, Service};
 use crate::domain::ids::{DeviceId, UserId};
@@ -20,7 +21,7 @@ use crate::domain::ticket::Purpose;
 use crate::domain::time::{Timestamp, unix};
 use crate::limits;
 use crate::store::tickets::{self, NewTicket};
-use crate::store::{Tx, authorizations, devices, pairing};
+use crate::store::{Connection, Tx, authorizations, devices, pairing};
 
 pub use crate::store::tickets::Ticket;
 
@@ -91,34 +92,47 @@ impl Service {
     pub async fn check_signed_in_anew(&self, user: UserId, signed_in_at: Option<Timestamp>) -> Result<(), Error> {
         // What was revoked a moment ago counts too.
         self.filled().await?;
-        let revoked_at = self
-            .store
-            .read(move |connection| {
-                let device = devices::find_last_revoked_at(connection, user)?;
-                Ok::<_, Error>(device.max(authorizations::find_gateway_revoked_at(connection, user)?))
-            })
-            .await?;
-        match (revoked_at, signed_in_at) {
-            (None, _) => Ok(()),
-            (Some(revoked), Some(signed_in)) if unix(signed_in) > unix(revoked) => Ok(()),
-            _ => Err(Error::Unauthenticated),
+        self.store.read(move |connection| check_signed_in_since(connection, user, signed_in_at)).await
+    }
+
+    /// The same inside the transaction that relies on it. A gateway session whose end is not filled in yet has ended now.
+    fn check_signed_in_anew_in(
+        &self,
+        tx: &mut Tx<'_>,
+        user: UserId,
+        signed_in_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let unfilled = to_set(authorizations::list_unrevoked_gateway_ids(tx.connection, user)?);
+        if !self.split(tx, &unfilled)?.1.is_empty() {
+            return Err(Error::Unauthenticated);
         }
+        check_signed_in_since(tx.connection, user, signed_in_at)
     }
 
     /// Notes that a user said yes in Odoo. Gives the ticket that his browser must bring.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`]: he may not act; [`Error::Forbidden`] to anybody but the paired Odoo.
-    pub async fn approve(&self, context: &Context, user: UserId, brought: Brought) -> Result<Secret, Error> {
+    /// [`Error::Unauthenticated`]: he may not act, or must sign in to Odoo anew ([`Self::check_signed_in_anew`]);
+    /// [`Error::Forbidden`] to anybody but the paired Odoo.
+    pub async fn approve(
+        &self,
+        context: &Context,
+        user: UserId,
+        signed_in_at: Option<Timestamp>,
+        brought: Brought,
+    ) -> Result<Secret, Error> {
         check_from_odoo(context)?;
+        self.filled().await?;
         let ticket = Secret::generate(self.entropy.as_ref(), "ortk_", 32);
         let (hash, expires_at) = (ticket.hash(), self.now() + limits::TICKET_LIFETIME);
+        let service = self.clone();
         self.write(move |tx| {
             pairing::find(tx.connection)?.ok_or_else(not_paired)?;
             let found = crate::store::users::find(tx.connection, user)?;
             if user == SUPERUSER || !found.is_some_and(|user| user.from_odoo && user.may_act()) {
                 return Err(Error::Unauthenticated);
             }
+            service.check_signed_in_anew_in(tx, user, signed_in_at)?;
             let (purpose, application, query) = match brought.what {
                 What::Consent(request) => (Purpose::Consent, Some(request.application.id), request.query()),
                 What::SignIn(path) => (Purpose::SignIn, None, path),
@@ -207,6 +221,20 @@ impl Service {
         }
         let device = self.note_device_in(tx, user, &hash, &browser.description, browser.address)?;
         Ok((device, fresh))
+    }
+}
+
+fn check_signed_in_since(
+    connection: &mut Connection,
+    user: UserId,
+    signed_in_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let device = devices::find_last_revoked_at(connection, user)?;
+    let revoked_at = device.max(authorizations::find_gateway_revoked_at(connection, user)?);
+    match (revoked_at, signed_in_at) {
+        (None, _) => Ok(()),
+        (Some(revoked), Some(signed_in)) if unix(signed_in) > unix(revoked) => Ok(()),
+        _ => Err(Error::Unauthenticated),
     }
 }
 

@@ -158,6 +158,15 @@ pub fn find_gateway_revoked_at(connection: &mut Connection, user: UserId) -> Res
         .first(connection)?)
 }
 
+/// The gateway sessions of a user whose end is not filled in: most of them are live.
+pub fn list_unrevoked_gateway_ids(connection: &mut Connection, user: UserId) -> Result<Vec<i64>, StoreError> {
+    Ok(authorization::table
+        .filter(authorization::user_id.eq(user.0).and(authorization::grant_type.eq(GrantType::Gateway.as_str())))
+        .filter(authorization::revocation_id.is_null())
+        .select(authorization::id)
+        .load(connection)?)
+}
+
 /// The ids of the rows that match, from `after` on.
 pub fn list_ids(connection: &mut Connection, of: Owner<'_>, after: i64) -> Result<Vec<i64>, StoreError> {
     let rows = || authorization::table.filter(authorization::id.gt(after)).select(authorization::id);

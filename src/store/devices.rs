@@ -118,6 +118,16 @@ pub fn list_unrevoked_of(connection: &mut Connection, user: UserId) -> Result<Ve
         .load(connection)?)
 }
 
+/// Which of these are not revoked.
+pub fn list_unrevoked(connection: &mut Connection, ids: &[i64]) -> Result<Vec<i64>, StoreError> {
+    let mut unrevoked = Vec::new();
+    for ids in ids.chunks(limits::IDS_IN_A_STATEMENT) {
+        let these = device::table.filter(device::id.eq_any(ids).and(device::revoked_at.is_null()));
+        unrevoked.extend(these.select(device::id).load::<i64>(connection)?);
+    }
+    Ok(unrevoked)
+}
+
 /// Revokes these, or lifts it; says how many there are.
 pub fn set_revoked(connection: &mut Connection, ids: &[i64], at: Option<Timestamp>) -> Result<usize, StoreError> {
     let mut count = 0;

@@ -1,5 +1,6 @@
 """Sign-in and consent: the authorization service sends the browser here, and it goes back with a ticket that is good once."""
 
+import math
 import time
 from urllib.parse import parse_qsl, urlencode
 
@@ -69,9 +70,10 @@ class Authorize(http.Controller):
     def _ask(method, query, **arguments):
         """Ask the service, as nobody: who is signed in here is part of the question."""
         service = request.env["orest.service"].sudo()
-        signed_in_at = request.session.get(SIGNED_IN_AT)
+        # Who has shown a password and not yet his second factor is not who is signed in.
+        uid, signed_in_at = request.session.get(SIGNED_IN_AT) or (None, 0)
         # The two clocks may differ.
-        signed_in_seconds = max(0, int(time.time() - signed_in_at)) if signed_in_at else False
+        signed_in_seconds = max(0, math.ceil(time.time() - signed_in_at)) if uid == request.env.uid else False
         asked = dict(arguments, query=query, user_id=request.env.uid, signed_in_seconds=signed_in_seconds)
         try:
             return service._call("orest.pairing", method, as_user=False, **asked)

@@ -10,7 +10,7 @@ from ..exceptions import ServiceError
 
 _logger = logging.getLogger(__name__)
 
-#: Where a browser's session keeps when its user has signed in, in Unix seconds.
+#: Where a browser's session keeps who has signed in last, and when: his id, and Unix seconds.
 SIGNED_IN_AT = "orest_signed_in_at"
 
 #: Users in one call.
@@ -270,7 +270,7 @@ class ResUsers(models.Model):
         result = super()._update_last_login()
         pending._orest_changed()
         if request:
-            request.session[SIGNED_IN_AT] = time.time()
+            request.session[SIGNED_IN_AT] = (self.id, time.time())
         return result
 
     # -- acts -------------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ pub fn revoke(
     expect: Option<&str>,
 ) -> Result<Value, Failure> {
     let params = json!({"selection": {"domain": domain}, "reason": reason, "expect": expect});
-    rpc(session, "orest_revoke", &params)
+    receipt(rpc(session, "orest_revoke", &params)?)
 }
 
 /// Takes a revocation back; the receipt.
@@ -92,7 +92,15 @@ pub fn revoke(
 /// # Errors
 /// What it is refused with.
 pub fn undo(session: &mut Session, revocation_id: i64, reason: Option<&str>) -> Result<Value, Failure> {
-    rpc(session, "orest_undo", &json!({"revocation_id": revocation_id, "reason": reason}))
+    receipt(rpc(session, "orest_undo", &json!({"revocation_id": revocation_id, "reason": reason}))?)
+}
+
+/// Nobody is told that it is done by an answer that doesn't say so.
+fn receipt(answer: Value) -> Result<Value, Failure> {
+    match answer.get("revoked").and_then(Value::as_u64) {
+        Some(_) => Ok(answer),
+        None => Err(Failure::NoAnswer("an answer of no receipt".to_owned())),
+    }
 }
 
 fn rpc(session: &mut Session, method: &str, params: &Value) -> Result<Value, Failure> {

@@ -50,13 +50,12 @@ impl Listing<'_> {
             let order = format!("{} desc", self.newest);
             let arguments = json!({"domain": terms, "fields": self.fields, "order": order, "limit": size});
             let page = odoo::call(session, self.model, "search_read", &arguments)?;
-            let page = page.as_array().map_or(&[][..], Vec::as_slice);
+            let page = page.as_array().ok_or_else(|| Failure::NoAnswer("an answer of no records".to_owned()))?;
             rows.extend(page.iter().map(&row));
             progress.at(rows.len());
-            last = page.last().and_then(|record| record[self.newest].as_i64());
-            if last.is_none() || page.len() < size {
-                break;
-            }
+            let Some(end) = page.last().filter(|_| page.len() >= size) else { break };
+            let end = end[self.newest].as_i64().filter(|end| last.is_none_or(|last| *end < last));
+            last = Some(end.ok_or_else(|| Failure::NoAnswer("an answer that goes on without end".to_owned()))?);
         }
         Ok(rows)
     }

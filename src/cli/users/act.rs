@@ -152,7 +152,7 @@ impl Act {
             Ok(unconfirmed) => (users.iter().map(|user| Row { user, refused: None }).collect(), unconfirmed),
             // Something between here and the server lost its answer, or it can't do anything now: nothing to do again for each.
             Err(failure @ Failure::Refused { status: 502..=504, .. }) => return Err(failure),
-            Err(Failure::Refused { .. }) => (one_by_one(&mut api, deed, &app, &users, reason, client), false),
+            Err(Failure::Refused { .. }) => one_by_one(&mut api, deed, &app, &users, reason, client),
             Err(failure) => return Err(failure),
         };
         let failed = rows.iter().any(|row| row.refused.is_some());
@@ -195,7 +195,8 @@ fn together(
     Ok(client.report_unconfirmed(&receipt, meanwhile))
 }
 
-/// Each by himself. Where the server is silent, nobody waits for it once for each of the others.
+/// Each by himself; says too whether a node has not confirmed one of them. Where the server is silent, nobody waits for it once
+/// for each of the others.
 fn one_by_one<'u>(
     api: &mut AdminApi<'_>,
     deed: Deed,
@@ -203,24 +204,23 @@ fn one_by_one<'u>(
     users: &'u [User],
     reason: Option<&str>,
     client: &Client,
-) -> Vec<Row<'u>> {
+) -> (Vec<Row<'u>>, bool) {
     let progress = Progress::of(&client.output, users.len(), "users");
     let mut rows = Vec::with_capacity(users.len());
+    let mut unconfirmed = false;
     let mut silent: Option<String> = None;
     for user in users {
+        let alone = std::slice::from_ref(user);
         let done = match &silent {
             Some(cause) => Err(Failure::NoAnswer(cause.clone())),
-            // The Admin API takes no reason.
-            None if reason.is_some() => {
-                let confirmed = together(api, deed, app, std::slice::from_ref(user), reason, client);
-                confirmed.and_then(|unconfirmed| {
-                    if unconfirmed { Err(Failure::Other("not confirmed by every node".to_owned())) } else { Ok(()) }
-                })
-            }
-            None => api.act(app, &user.id, deed.path()),
+            None if record_ids(alone).is_some() => together(api, deed, app, alone, reason, client),
+            None => api.act(app, &user.id, deed.path()).map(|()| false),
         };
         let refused = match done {
-            Ok(()) => None,
+            Ok(late) => {
+                unconfirmed |= late;
+                None
+            }
             Err(failure) => {
                 if matches!(failure, Failure::NoAnswer(_) | Failure::InvalidSession) {
                     silent = Some(failure.to_string());
@@ -231,7 +231,7 @@ fn one_by_one<'u>(
         rows.push(Row { user, refused });
         progress.at(rows.len());
     }
-    rows
+    (rows, unconfirmed)
 }
 
 /// The failed ones first.

@@ -15,8 +15,9 @@ use crate::service::Error;
 use crate::service::authorize::Refused;
 use crate::service::tickets::{Brought, What};
 
-/// How long ago, in seconds, the user has signed in to Odoo in this browser; the two clocks may differ. False: nobody knows.
-const SIGNED_IN: Param = Param::optional("signed_in_seconds", "false");
+/// How long ago, in seconds, the user has signed in to Odoo in this browser; the two clocks may differ. False: nobody knows;
+/// none: an older module, which doesn't say.
+const SIGNED_IN: Param = Param::optional("signed_in_seconds", "null");
 
 /// The methods of this file.
 pub const METHODS: &[Method] = &[
@@ -44,6 +45,13 @@ async fn user(env: &Env<'_>, value: &Value) -> Result<UserId, OdooError> {
         Ok(None) => Err(OdooError::unknown_user(id.0)),
         Err(error) => Err(env.refused(error)),
     }
+}
+
+fn module_is_older() -> OdooError {
+    OdooError::user(
+        "A device or a session of yours was revoked, so you must sign in anew, and this Odoo's oREST module doesn't say when you \
+         did: ask your administrator to update it.",
+    )
 }
 
 /// When the user signed in to Odoo, by our clock.
@@ -80,8 +88,10 @@ fn describe_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Argument
         };
         let user = user(env, arguments.get("user_id")).await?;
         let service = &env.orm.service;
-        match service.check_signed_in_anew(user, signed_in_at(env, arguments.get("signed_in_seconds"))?).await {
+        let signed_in = arguments.get("signed_in_seconds");
+        match service.check_signed_in_anew(user, signed_in_at(env, signed_in)?).await {
             Ok(()) => {}
+            Err(Error::Unauthenticated) if signed_in.is_null() => return Err(module_is_older()),
             Err(Error::Unauthenticated) => return Ok(json!({"sign_in_anew": true})),
             Err(error) => return Err(env.refused(error)),
         }
@@ -122,10 +132,12 @@ fn approve_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments
             meant if meant.as_str() == Some(purpose.as_str()) => {}
             _ => return Err(OdooError::user("The request is for another purpose. Go back and start again.")),
         }
-        let signed_in_at = signed_in_at(env, arguments.get("signed_in_seconds"))?;
+        let signed_in = arguments.get("signed_in_seconds");
+        let signed_in_at = signed_in_at(env, signed_in)?;
         let service = &env.orm.service;
         match service.check_signed_in_anew(user, signed_in_at).await {
             Ok(()) => {}
+            Err(Error::Unauthenticated) if signed_in.is_null() => return Err(module_is_older()),
             Err(Error::Unauthenticated) => {
                 return Err(OdooError::user(
                     "A device or a session of yours was revoked: sign out of Odoo and in again, then start again.",
@@ -133,7 +145,7 @@ fn approve_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments
             }
             Err(error) => return Err(env.refused(error)),
         }
-        let ticket = service.approve(&env.caller.context, user, brought).await;
+        let ticket = service.approve(&env.caller.context, user, signed_in_at, brought).await;
         let ticket = ticket.map_err(|error| env.refused(error))?;
         Ok(json!({"redirect": format!("{}/oauth2/ticket?ticket={}", env.orm.base_url, ticket.reveal())}))
     })

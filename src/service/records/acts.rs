@@ -102,13 +102,18 @@ impl Records {
         self.act(move |change| {
             check_model(change.actor(), DEVICE, Operation::Write)?;
             change.check_records(DEVICE, &ids, Operation::Write)?;
-            devices::set_revoked(change.tx.connection, &ids, Some(change.now))?;
+            let fresh = devices::list_unrevoked(change.tx.connection, &ids)?;
+            devices::set_revoked(change.tx.connection, &fresh, Some(change.now))?;
             sessions::delete_of_devices(change.tx.connection, &ids)?;
+            let mut context = change.records.context.clone();
+            // Who revokes again what is revoked does no more than revoke what was let in from there.
+            if !fresh.is_empty() {
+                context.channel = Channel::DeviceRevoke;
+            }
             let records = change.records;
-            let context = Context { channel: Channel::DeviceRevoke, ..records.context.clone() };
             let devices: Vec<DeviceId> = ids.iter().copied().map(DeviceId).collect();
             let set = to_set(authorizations::list_ids(change.tx.connection, Owner::Devices(&devices), 0)?);
-            for id in devices.iter().copied() {
+            for id in fresh.into_iter().map(DeviceId) {
                 change.tx.announce(Announced::Device(id))?;
             }
             let selection = Selection::Devices(devices);

@@ -111,19 +111,26 @@ pub async fn close(
 }
 
 /// Ends the gateway sessions that the request carries and that are not this user's, who has just signed in.
+///
+/// # Errors
+/// [`Error::Unconfirmed`]: all of that is done.
 pub async fn close_of_others(
     state: &AppState,
     headers: &HeaderMap,
     user: UserId,
     address: Option<IpAddr>,
 ) -> Result<(), Error> {
+    let mut confirmed = Ok(());
     for token in cookies::all(headers, cookies::GATEWAY).take(COOKIES_MAX) {
         let session = state.service.verify_gateway_session(token).await?;
         if session.is_ok_and(|session| session.user.is_none_or(|own| own.id != user)) {
-            state.service.close_gateway_session(token, address).await?;
+            match state.service.close_gateway_session(token, address).await {
+                Err(error @ Error::Unconfirmed { .. }) => confirmed = Err(error),
+                closed => closed?,
+            }
         }
     }
-    Ok(())
+    confirmed
 }
 
 /// This address, leading back to `target`.

@@ -38,14 +38,13 @@ async fn front_door() -> impl IntoResponse {
 }
 
 async fn logout(State(state): State<AppState>, Peer(address): Peer, headers: HeaderMap) -> Response {
-    match session::end(&state, &headers, address).await {
-        Ok(taken_back) => {
-            let mut response = front_door().await.into_response();
-            for cookie in taken_back {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-            response
-        }
+    let (taken_back, ended) = session::end(&state, &headers, address).await;
+    let mut response = match ended {
+        Ok(()) => front_door().await.into_response(),
         Err(refused) => error::json2(&refused),
+    };
+    for cookie in taken_back {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    response
 }

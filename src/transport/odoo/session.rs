@@ -19,7 +19,7 @@ use crate::service::sign_in::Session;
 use crate::service::{Context, Service};
 use crate::store::users::User;
 use crate::transport::http::{AppState, Settings, cookie};
-use crate::transport::oauth::gateway;
+use crate::transport::oauth::pages::sign_in;
 
 /// The name of the cookie.
 pub const COOKIE: &str = "session_id";
@@ -81,10 +81,7 @@ pub async fn authenticate(state: Arc<AppState>, call: Arc<Call>, mut params: Par
     let signed_in = signed_in.ok_or_else(OdooError::access_denied)?;
     let user = Arc::clone(&signed_in.user);
     let sid = state.service.open_session(signed_in, None).await.map_err(refuse)?;
-    if let Some(old) = cookie(&call.headers, COOKIE) {
-        state.service.replace_session(old, user.id).await.map_err(refuse)?;
-    }
-    gateway::close_of_others(&state, &call.headers, user.id, call.peer).await.map_err(refuse)?;
+    sign_in::close_of_others(&state, &call.headers, user.id, call.peer).await.map_err(refuse)?;
     call.set_cookie(session_cookie(&state, &sid));
     Ok(info(&state, &user))
 }
@@ -113,28 +110,23 @@ pub async fn account(state: Arc<AppState>, _: Arc<Call>, _: Caller, _: Params) -
 /// Ends the session. Whose has ended is told so, but not before the gateway session has ended that may outlive it.
 pub async fn destroy(state: Arc<AppState>, call: Arc<Call>, _: Params) -> Answer {
     let known = caller(&state, &call).await;
-    let taken_back = end(&state, &call.headers, call.peer).await?;
+    let (taken_back, ended) = end(&state, &call.headers, call.peer).await;
     taken_back.into_iter().for_each(|cookie| call.set_cookie(cookie));
+    ended?;
     known.map(|_| Value::Null)
 }
 
 /// Ends the session and the gateway session that the cookies name, as far as there are any. Gives the cookies that take
-/// those back.
+/// back what has ended, also where a node has not confirmed it, or the other one could not be ended.
 pub async fn end(
     state: &AppState,
     headers: &HeaderMap,
     address: Option<IpAddr>,
-) -> Result<Vec<HeaderValue>, OdooError> {
-    let refuse = |error| OdooError::of_service(&error, 0);
-    let mut of_gateway = HeaderMap::new();
-    gateway::close(state, headers, address, &mut of_gateway).await.map_err(refuse)?;
-    let mut taken_back = Vec::new();
-    if let Some(sid) = cookie(headers, COOKIE) {
-        state.service.close_session(sid).await.map_err(refuse)?;
-        taken_back.push(expired_cookie(&state.settings));
-    }
-    taken_back.extend(of_gateway.get_all(header::SET_COOKIE).iter().cloned());
-    Ok(taken_back)
+) -> (Vec<HeaderValue>, Result<(), OdooError>) {
+    let mut out = HeaderMap::new();
+    let ended = sign_in::close_sessions(state, headers, address, &mut out).await;
+    let taken_back = out.get_all(header::SET_COOKIE).iter().cloned().collect();
+    (taken_back, ended.map_err(|error| OdooError::of_service(&error, 0)))
 }
 
 /// Languages that can be chosen.

@@ -111,6 +111,19 @@ const DOORS: &[Door] = &[
         again: (200, ""),
     },
     Door {
+        name: "Odoo's way out, of the gateway too",
+        call: |_, case| Call {
+            method: "GET",
+            path: "/web/session/logout".to_owned(),
+            content: FORM,
+            body: String::new(),
+            caller: ("Cookie", case.browser.cookie()),
+        },
+        done: (303, ""),
+        unconfirmed: (422, "{\"name\":\"odoo.exceptions.UserError\",\"message\":\"", false),
+        again: (303, ""),
+    },
+    Door {
         name: "signing out of the gateway",
         call: |_, case| Call {
             method: "POST",
@@ -314,12 +327,25 @@ async fn a_door_that_can_not_promise_it_says_so_in_its_own_words() {
         browsers.push(browser);
     }
     // Who has signed out is signed out, however far that has got.
-    let (signed_out, others) = browsers.split_last().unwrap();
-    assert!(signed_out.cookies.iter().all(|(name, _)| name != "orest_gateway" && name != "session_id"));
-    assert!(others.iter().all(|browser| browser.cookies.iter().any(|(name, _)| name == "session_id")));
-    let mut with_old_cookies = Browser { cookies: cases.last().unwrap().browser.cookies.clone(), ..Browser::default() };
-    let page = with_old_cookies.request(&world.fleet.nodes[0], "GET", "/web/login", "").await;
-    assert!(page.body.contains("name=\"password\""), "its session here has ended too: {page:?}");
+    for (door, (case, browser)) in DOORS.iter().zip(cases.iter().zip(&browsers)) {
+        let has = |cookie: &str| browser.cookies.iter().any(|(name, _)| name == cookie);
+        let signed_out = door.name.contains("gateway");
+        assert_eq!((has("orest_gateway"), has("session_id")), (!signed_out, !signed_out), "{}", door.name);
+        if signed_out {
+            let mut with_old_cookies = Browser { cookies: case.browser.cookies.clone(), ..Browser::default() };
+            let page = with_old_cookies.request(&world.fleet.nodes[0], "GET", "/web/login", "").await;
+            assert!(page.body.contains("name=\"password\""), "its session here has ended too: {page:?}");
+        }
+    }
+    // And who signs in where somebody else was is signed in.
+    let browser = &mut browsers[0];
+    let page = browser.request(&world.fleet.nodes[0], "GET", "/web/login?prompt=login", "").await;
+    let mut fields = hidden_fields(&page.body, "/web/login");
+    fields.extend([("login".to_owned(), cases[1].email.clone()), ("password".to_owned(), PASSWORD.to_owned())]);
+    let answer = browser.request(&world.fleet.nodes[0], "POST", "/web/login", &form(&fields)).await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    assert!(answer.cookies().next().is_some(), "{answer:?}");
+    assert_eq!(cases[0].browser.is_let_in(&world.fleet.nodes[0]).await, Some(false));
 
     world.fleet.nodes[1].proxy.set(Line::Good);
     world.fleet.nodes[1].wait_until_ready().await;

@@ -31,5 +31,5 @@ async fn without_a_database_nothing_is_revoked_and_nothing_is_said() {
     server.test.database_comes_back().await;
     let domain = json!([[["id", "in", [2, 3]], ["state", "=", "live"]]]);
     let live = server.execute_kw("admin", "orest.authorization", "search_count", domain, json!({})).await;
-    assert_eq!(live["result"], 2, "nothing was revoked");
+    assert_eq!(live["result"], 2, "nothing was revoked: {live}");
 }

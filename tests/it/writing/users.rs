@@ -489,6 +489,17 @@ async fn a_revoked_device_ends_its_sessions() {
     assert!(!good(&test.restart().await).await, "the device is asked too");
 }
 
+/// A plain user may revoke his own devices, but not fill the log with it.
+#[tokio::test]
+async fn a_device_is_revoked_once() {
+    let test = TestService::new().await;
+    for _ in 0..3 {
+        let done = answer(&test, "alice", "orest.device", "action_revoke", json!([[1]]), json!({})).await;
+        assert_eq!(done["revocation_id"], 3, "{done}");
+    }
+    assert_eq!(acts(&test).await, 3);
+}
+
 #[tokio::test]
 async fn devices_and_codes() {
     let test = TestService::new().await;

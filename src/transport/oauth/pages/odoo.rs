@@ -7,10 +7,9 @@ use axum::response::Response;
 
 use super::super::Shared;
 use super::super::form::Params;
-use super::super::gateway;
 use super::authorize::{answer, refuse};
 use super::page::{failed, problem, see_other};
-use super::sign_in::{address, unreadable};
+use super::sign_in::{address, close_of_others, unreadable};
 use super::{cookies, user_agent};
 use crate::domain::local_path::local_path;
 use crate::domain::secret::SecretHash;
@@ -114,11 +113,7 @@ async fn open_session(state: &AppState, headers: &HeaderMap, ticket: Ticket, bro
     let opened = async {
         let user = ticket.user;
         let opened = state.service.sign_in_by_ticket(ticket, browser).await?;
-        // The session id of before is not carried over: somebody else may have planted it.
-        if let Some(old) = cookies::get(headers, cookies::SESSION) {
-            state.service.replace_session(old, user).await?;
-        }
-        gateway::close_of_others(state, headers, user, None).await?;
+        close_of_others(state, headers, user, None).await?;
         Ok::<_, Error>(opened)
     };
     let (session, device) = match opened.await {

@@ -15,6 +15,7 @@ use super::super::gateway;
 use super::csrf::{self, Purpose};
 use super::page::{PageRefusals, failed, page, problem, see_other};
 use super::{authorize, cookies, odoo, user_agent};
+use crate::domain::ids::UserId;
 use crate::domain::local_path::local_path;
 use crate::limits;
 use crate::service::Error;
@@ -108,11 +109,7 @@ pub async fn sign_in(
         let (known, seen) = (cookies::get(&headers, cookies::DEVICE), user_agent::describe(&headers));
         let user = signed_in.user.id;
         let opened = service.open_browser_session(signed_in, known, seen, address).await?;
-        // The session id of before is not carried over: somebody else may have planted it.
-        if let Some(old) = cookies::get(&headers, cookies::SESSION) {
-            service.replace_session(old, user).await?;
-        }
-        gateway::close_of_others(&state, &headers, user, address).await?;
+        close_of_others(&state, &headers, user, address).await?;
         Ok::<_, Error>(opened)
     };
     let (session, device) = match opened.await {
@@ -188,7 +185,7 @@ pub async fn sign_out(
 
 /// Ends what the browser has, at the gateway and here, and takes its cookies away. That a node has not confirmed the end of
 /// one keeps nobody from ending the other.
-async fn close_sessions(
+pub async fn close_sessions(
     state: &AppState,
     headers: &HeaderMap,
     address: Option<IpAddr>,
@@ -208,6 +205,27 @@ async fn close_sessions(
         cookies::remove(out, &state.settings, cookies::SESSION);
     }
     gateway.and(own)
+}
+
+/// Ends what the browser had before this user signed in with it: its session, whose id somebody else may have planted, and at
+/// the gateway what is another's. That a node has not confirmed the end of somebody else's keeps nobody from signing in.
+pub async fn close_of_others(
+    state: &AppState,
+    headers: &HeaderMap,
+    user: UserId,
+    address: Option<IpAddr>,
+) -> Result<(), Error> {
+    let note = |done: Result<(), Error>| match done {
+        Err(error @ Error::Unconfirmed { .. }) => {
+            tracing::warn!(%error, "somebody else's session in this browser has ended");
+            Ok(())
+        }
+        done => done,
+    };
+    if let Some(old) = cookies::get(headers, cookies::SESSION) {
+        note(state.service.replace_session(old, user).await)?;
+    }
+    note(gateway::close_of_others(state, headers, user, address).await)
 }
 
 /// What the form for signing out is tied to: the session, or the gateway session where there is no other.
