@@ -148,20 +148,22 @@ impl Act {
             }
             return Ok(Outcome::of(missing));
         }
-        let (rows, unconfirmed) = match together(&mut api, deed, &app, &users, reason, client) {
-            Ok(unconfirmed) => (users.iter().map(|user| Row { user, refused: None }).collect(), unconfirmed),
+        let (rows, receipt) = match together(&mut api, deed, &app, &users, reason, client) {
+            Ok(receipt) => (users.iter().map(|user| Row { user, refused: None }).collect(), receipt),
             // Something between here and the server lost its answer, or it can't do anything now: nothing to do again for each.
             Err(failure @ Failure::Refused { status: 502..=504, .. }) => return Err(failure),
             Err(Failure::Refused { .. }) => one_by_one(&mut api, deed, &app, &users, reason, client),
             Err(failure) => return Err(failure),
         };
+        let meanwhile = if deed == Deed::Enable { "may go on refusing them" } else { MAY_ACCEPT };
+        let unconfirmed = client.report_unconfirmed(&receipt, meanwhile);
         let failed = rows.iter().any(|row| row.refused.is_some());
         show(client, deed, rows, false);
         Ok(Outcome::of(missing || failed || unconfirmed))
     }
 }
 
-/// One call and one act for all. Says whether a node has not confirmed it.
+/// One call and one act for all; the receipt, if there is one.
 fn together(
     api: &mut AdminApi<'_>,
     deed: Deed,
@@ -169,7 +171,7 @@ fn together(
     users: &[User],
     reason: Option<&str>,
     client: &Client,
-) -> Result<bool, Failure> {
+) -> Result<Value, Failure> {
     let progress = Progress::waiting(&client.output, "waiting for the server");
     let unknown = || Failure::Refused { status: 0, code: String::new(), message: "ids of another kind".to_owned() };
     let receipt = match deed {
@@ -186,17 +188,15 @@ fn together(
         }
     };
     drop(progress);
-    let receipt = match receipt {
+    match receipt {
         // Deeds without a receipt say it so.
-        Err(Failure::Unconfirmed { receipt, .. }) => receipt,
-        other => other?,
-    };
-    let meanwhile = if deed == Deed::Enable { "may go on refusing them" } else { MAY_ACCEPT };
-    Ok(client.report_unconfirmed(&receipt, meanwhile))
+        Err(Failure::Unconfirmed { receipt, .. }) => Ok(receipt),
+        other => other,
+    }
 }
 
-/// Each by himself; says too whether a node has not confirmed one of them. Where the server is silent, nobody waits for it once
-/// for each of the others.
+/// Each by himself; and the last receipt that a node has not confirmed, or none. Where the server is silent, nobody waits for it
+/// once for each of the others.
 fn one_by_one<'u>(
     api: &mut AdminApi<'_>,
     deed: Deed,
@@ -204,21 +204,23 @@ fn one_by_one<'u>(
     users: &'u [User],
     reason: Option<&str>,
     client: &Client,
-) -> (Vec<Row<'u>>, bool) {
+) -> (Vec<Row<'u>>, Value) {
     let progress = Progress::of(&client.output, users.len(), "users");
     let mut rows = Vec::with_capacity(users.len());
-    let mut unconfirmed = false;
+    let mut unconfirmed = Value::Null;
     let mut silent: Option<String> = None;
     for user in users {
         let alone = std::slice::from_ref(user);
         let done = match &silent {
             Some(cause) => Err(Failure::NoAnswer(cause.clone())),
             None if record_ids(alone).is_some() => together(api, deed, app, alone, reason, client),
-            None => api.act(app, &user.id, deed.path()).map(|()| false),
+            None => api.act(app, &user.id, deed.path()).map(|()| Value::Null),
         };
         let refused = match done {
-            Ok(late) => {
-                unconfirmed |= late;
+            Ok(receipt) => {
+                if receipt["unconfirmed"].as_array().is_some_and(|nodes| !nodes.is_empty()) {
+                    unconfirmed = receipt;
+                }
                 None
             }
             Err(failure) => {
