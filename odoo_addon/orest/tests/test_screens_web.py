@@ -199,8 +199,8 @@ class TestScreensAuthorize(Browser):
         self.opener.cookies.clear()
         page = self.url_open(here)
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text).group(1)
-        # Moments are told in whole seconds.
-        time.sleep(1.1)
+        # Moments are told in whole seconds, and rather too early.
+        time.sleep(2.2)
         answers = {"csrf_token": token, "login": self.uma.login, "password": self.uma.login, "redirect": here}
         page = self.url_open("/web/login", data=answers)
         self.assertIn(self.application.name, page.text)
