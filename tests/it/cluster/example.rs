@@ -27,8 +27,11 @@ struct Example {
 impl Example {
     fn start(folder: &Path, port: u16) -> Self {
         let path = [folder.join("bin"), find_binaries().unwrap(), "/usr/bin".into(), "/bin".into()];
-        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/three-nodes.sh"));
+        // What runs in the background has Ctrl-C ignored, and a shell can't undo that for itself.
+        let mut command = Command::new("env");
         command
+            .arg("--default-signal=INT")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/three-nodes.sh"))
             .arg(folder.join("three-nodes"))
             .current_dir(folder)
             .env_clear()
