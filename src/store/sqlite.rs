@@ -1,7 +1,9 @@
 //! The embedded database: one file, one process that writes.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
@@ -51,13 +53,30 @@ pub(super) fn connect_reader(path: &Path) -> Result<SqliteConnection, StoreError
 }
 
 fn connect(path: &Path, cache: &str) -> Result<SqliteConnection, StoreError> {
-    let mut connection = SqliteConnection::establish(&path.to_string_lossy())
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let mut connection =
+        SqliteConnection::establish(&existing(path)).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))?;
     connection.batch_execute(PRAGMAS)?;
     dialect::register_functions(&mut connection)?;
     connection.batch_execute(cache)?;
     Ok(connection)
+}
+
+/// The file by an address that lets SQLite open it only if it is there. In the place of one that was moved it would make an empty
+/// one, which has no tables.
+fn existing(path: &Path) -> String {
+    // What follows two slashes is a host.
+    let mut address = if path.is_absolute() { "file://" } else { "file:" }.to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'/' | b'.' | b'-' | b'_' | b'~' => {
+                address.push(char::from(*byte));
+            }
+            byte => write!(address, "%{byte:02X}").expect("a text takes what it is given"),
+        }
+    }
+    address.push_str("?mode=rw");
+    address
 }
 
 /// Which file it is: SQLite would go on writing to a file that nobody will ever open again. `None`: there is none.
@@ -128,5 +147,25 @@ pub(super) fn server(path: &Path) -> io::Result<Option<Server>> {
             Ok(Some(Server { instance, base_url }))
         }
         Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_not_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["orest.sqlite3", "a b#c?d%20&e=f;g", "größe"] {
+            let path = folder.path().join(name);
+            assert!(matches!(connect_reader(&path), Err(StoreError::Unavailable(_))), "{name}");
+            assert!(!path.exists(), "{name}");
+            connect_writer(&path, true).expect("is made");
+            connect_reader(&path).expect("is there");
+            assert_eq!(std::fs::metadata(&path).expect("is there").mode() & 0o777, 0o600, "{name}");
+        }
+        let doubled = std::path::PathBuf::from(format!("/{}/orest.sqlite3", folder.path().display()));
+        connect_reader(&doubled).expect("is the same");
     }
 }
