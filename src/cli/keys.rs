@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::Place;
 use crate::config::keys::KeyFile;
-use crate::config::{Config, Layer};
+use crate::config::Config;
 use crate::domain::time::{Clock as _, SystemClock, SystemEntropy};
 use crate::domain::token::KeyId;
 use crate::service::{Service, keys};
@@ -49,14 +49,7 @@ enum Action {
 
 impl Keys {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let config = self.place.config(Layer::default())?;
-        // A new database would be made, and the server at another one would know nothing of it.
-        if config.database.is_absent() {
-            anyhow::bail!(
-                "there is no database in {}: run this where `orest serve` runs, with the same settings",
-                config.data_dir.display()
-            );
-        }
+        let config = self.place.config_of_existing()?;
         let store = Store::open_current(&config.database)?;
         let file = KeyFile::in_folder(&config.data_dir);
         match self.action {

@@ -11,6 +11,7 @@ mod man;
 mod nodes;
 mod odoo_module;
 mod pair;
+mod passwd;
 mod revocations;
 mod serve;
 mod transfer;
@@ -56,6 +57,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Pair the service with an Odoo, whose users its users are then
     Pair(pair::Pair),
+    /// Set a password on the server's own machine, when nobody can sign in any more
+    Passwd(passwd::Passwd),
     /// Move everything from one database into another, empty one; tokens go on working
     Transfer(transfer::TransferCommand),
     #[command(flatten)]
@@ -129,6 +132,18 @@ impl Place {
         let file = self.config.as_deref().map(Layer::from_file).transpose()?.unwrap_or_default();
         Ok(Config::new(above.over(own).over(file))?)
     }
+
+    /// The same for a command that works on a database which is there: it would make a new one, of which the server knows nothing.
+    fn config_of_existing(&self) -> anyhow::Result<Config> {
+        let config = self.config(Layer::default())?;
+        if config.database.is_absent() {
+            anyhow::bail!(
+                "there is no database in {}: run this where `orest serve` runs, with the same settings",
+                config.data_dir.display()
+            );
+        }
+        Ok(config)
+    }
 }
 
 /// Prints a line. Whoever has stopped reading, such as `head`, has seen enough: that is no error.
@@ -166,6 +181,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
             Command::Nodes(nodes) => nodes.run().await,
             Command::OdooModule(module) => module.run(),
             Command::Pair(pair) => pair.run().await,
+            Command::Passwd(passwd) => passwd.run().await,
             Command::Transfer(transfer) => transfer.run(),
             Command::OfAServer(command) => return Ok(command.run()),
             Command::Completions(completions) => {

@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::{Place, start};
-use crate::config::Layer;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::service::pairing::Pairing;
@@ -23,14 +22,7 @@ pub struct Pair {
 
 impl Pair {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let config = self.place.config(Layer::default())?;
-        // A new database would be paired, and the server at another one would know nothing of it.
-        if config.database.is_absent() {
-            anyhow::bail!(
-                "there is no database in {}: run this where `orest serve` runs, with the same settings",
-                config.data_dir.display()
-            );
-        }
+        let config = self.place.config_of_existing()?;
         let app = start(&config).await?;
         if self.remove {
             let there_was = app.service.unpair().await?;

@@ -175,6 +175,7 @@ impl Serve {
         if let Err(error) = app.service.cluster().leave().await {
             tracing::warn!(%error, "could not tell the other nodes that this one stops; they find out when its lease ends");
         }
+        app.service.checkpoint().await;
         tracing::info!("stopped");
         Ok(())
     }

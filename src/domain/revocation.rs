@@ -49,6 +49,8 @@ named! {
         CodeReuse = "code_reuse",
         /// A password change.
         PasswordChange = "password_change",
+        /// `orest passwd`: a password that was set on the server's own machine.
+        PasswordReset = "password_reset",
         /// A user was disabled with all that acts for him.
         UserDisable = "user_disable",
         /// A user was deleted.
@@ -87,7 +89,7 @@ impl Channel {
 
     /// Whether such an act does more than revoke, so that the log has it where nothing was there to be revoked, too.
     pub const fn does_more(self) -> bool {
-        matches!(self, Self::UserDisable | Self::UserDelete | Self::DeviceRevoke)
+        matches!(self, Self::PasswordReset | Self::UserDisable | Self::UserDelete | Self::DeviceRevoke)
     }
 }
 

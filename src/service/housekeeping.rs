@@ -40,6 +40,14 @@ impl Service {
         });
     }
 
+    /// Leaves the database as it is to be found: a copy of the one file is whole then. To be called last. If it can't be done,
+    /// nothing is lost; the next start reads what stands beside the file.
+    pub async fn checkpoint(&self) {
+        if let Err(error) = self.store.checkpoint().await {
+            tracing::warn!(%error, "what was written last stands beside the database's file still, in the one that ends in -wal");
+        }
+    }
+
     /// One round of housekeeping.
     pub async fn tick(&self) -> Result<(), Error> {
         self.flush_used().await?;

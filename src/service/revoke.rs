@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use super::{Context, Error, Service};
 use crate::domain::authorization::AuthorizationState;
 use crate::domain::ids::{ApplicationId, AuthorizationId, RevocationId, UserId};
-use crate::domain::revocation::{Act, Digest, InitiatingEntity, Kind, Preview, Receipt, Revocation};
+use crate::domain::revocation::{Act, Channel, Digest, InitiatingEntity, Kind, Preview, Receipt, Revocation};
 use crate::domain::selection::Selection;
 use crate::domain::time::{Timestamp, unix};
 use crate::limits;
@@ -459,10 +459,10 @@ impl Service {
     }
 
     fn initiating_entity(&self, context: &Context, selection: &Selection, set: &RoaringBitmap) -> InitiatingEntity {
-        use crate::domain::revocation::Channel::{CodeReuse, RefreshReuse};
         match (context.channel, context.actor.user) {
-            (RefreshReuse | CodeReuse, _) => InitiatingEntity::Policy,
-            (crate::domain::revocation::Channel::OauthRevoke, _) => InitiatingEntity::User,
+            (Channel::RefreshReuse | Channel::CodeReuse, _) => InitiatingEntity::Policy,
+            (Channel::OauthRevoke, _) => InitiatingEntity::User,
+            (Channel::PasswordReset, _) => InitiatingEntity::Admin,
             (_, None) => InitiatingEntity::System,
             (_, Some(user)) => {
                 let own =

@@ -9,7 +9,6 @@ use super::failures::{self, Counts, Source};
 use super::{Context, Error, Service};
 use crate::domain::application::Application;
 use crate::domain::ids::{DeviceId, UserId};
-use crate::domain::revocation::Channel;
 use crate::domain::secret::{Secret, SecretHash};
 use crate::domain::time::{Timestamp, unix};
 use crate::domain::user::Actor;
@@ -543,41 +542,6 @@ impl Service {
             _ => false,
         };
         if right { Ok(application) } else { Err(Error::Unauthenticated) }
-    }
-
-    /// Changes a password; ends the user's sessions and revokes what acts for him.
-    pub async fn change_password(&self, context: &Context, user: UserId, new: &str) -> Result<(), Error> {
-        self.replace_password(context, user, new, None).await
-    }
-
-    /// The same, by the user himself, who has shown the old one.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`]: it is no longer his password, or he may no longer act.
-    pub async fn change_own_password(&self, context: &Context, signed_in: SignedIn, new: &str) -> Result<(), Error> {
-        self.replace_password(context, signed_in.user.id, new, Some(signed_in)).await
-    }
-
-    async fn replace_password(
-        &self,
-        context: &Context,
-        user: UserId,
-        new: &str,
-        signed_in: Option<SignedIn>,
-    ) -> Result<(), Error> {
-        if let Err(Error::Conflict(message)) = self.check_users_are_ours() {
-            return Err(Error::invalid("password", message));
-        }
-        let hash = self.passwords.hash(&self.entropy, new).await?;
-        let context = Context { channel: Channel::PasswordChange, ..context.clone() };
-        let service = self.clone();
-        self.write(move |tx| {
-            if let Some(signed_in) = signed_in {
-                signed_in.check_in(tx)?;
-            }
-            service.set_password_in(tx, &context, user, Some(&hash)).map(|_| ())
-        })
-        .await
     }
 }
 

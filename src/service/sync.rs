@@ -107,7 +107,7 @@ impl Service {
         if own.password_version.is_some() && own.password_version != user.password_version {
             let context = Context { channel: Channel::PasswordChange, ..context.clone() };
             // A password of our own from before the pairing goes too: it isn't the one that he has now.
-            synced.revoked += self.set_password_in(tx, &context, user.id, None)?.revoked;
+            synced.revoked += self.set_password_in(tx, &context, user.id, None, None)?.revoked;
             users::delete_local_identity(tx.connection, user.id)?;
         }
         Ok(())

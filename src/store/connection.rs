@@ -110,6 +110,11 @@ impl DatabaseUrl {
         self.path().and_then(sqlite::identity)
     }
 
+    /// Brings what is committed into the file itself; of a server's database that is the server's affair.
+    pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
+        self.path().map_or(Ok(()), sqlite::checkpoint)
+    }
+
     /// Claims a file for one server: another one would not hear of this one's revocations. The claim ends with what is
     /// returned, or with the process. A database of a server is for many, and needs no claim.
     pub fn claim(&self) -> Result<Claim, ClaimError> {

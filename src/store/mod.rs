@@ -140,6 +140,17 @@ impl Store {
         Reader { readers: readers::Readers::within(self.url.clone(), within), permit: Arc::new(Semaphore::new(1)) }
     }
 
+    /// Brings what is committed into the database's file, if it is one, so that a copy of that file alone is whole. For who
+    /// stops: whatever is written afterwards stands beside it again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: somebody else is reading it, for longer than we wait.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        let url = self.url.clone();
+        let done = tokio::task::spawn_blocking(move || url.checkpoint()).await;
+        done.map_err(|_| StoreError::Backend("a checkpoint panicked".to_owned()))?
+    }
+
     /// Lets the writer tell of its commits; to be called once.
     pub fn set_hooks(&self, hooks: Arc<dyn Hooks>) {
         assert!(self.hooks.set(hooks).is_ok(), "a store serves one service");

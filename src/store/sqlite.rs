@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
+use diesel::RunQueryDsl as _;
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::sqlite::SqliteConnection;
 
@@ -50,6 +51,20 @@ pub(super) fn connect_writer(path: &Path, create: bool) -> Result<SqliteConnecti
 /// A connection that reads a database which is there.
 pub(super) fn connect_reader(path: &Path) -> Result<SqliteConnection, StoreError> {
     connect(path, READER_CACHE)
+}
+
+/// Brings into the file what is committed and stands in the log beside it, which is empty then. Waits for who reads or writes.
+pub(super) fn checkpoint(path: &Path) -> Result<(), StoreError> {
+    #[derive(diesel::QueryableByName)]
+    struct Outcome {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        busy: i32,
+    }
+    let mut connection = connect_writer(path, false)?;
+    match diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(&mut connection)? {
+        Outcome { busy: 0 } => Ok(()),
+        Outcome { .. } => Err(StoreError::Unavailable("somebody else is using the database file".to_owned())),
+    }
 }
 
 fn connect(path: &Path, cache: &str) -> Result<SqliteConnection, StoreError> {

@@ -8,9 +8,11 @@ mod full_disk;
 pub mod gate;
 mod help;
 mod local;
+mod passwd;
 mod refusals;
 mod revocations;
 mod sessions;
+mod stopping;
 mod terminal;
 mod transfer;
 

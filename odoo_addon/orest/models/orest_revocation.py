@@ -57,6 +57,7 @@ class OrestRevocation(models.Model):
             ("refresh_reuse", "Refresh token shown twice"),
             ("code_reuse", "Authorization code shown twice"),
             ("password_change", "Password change"),
+            ("password_reset", "Password set on the server"),
             ("user_disable", "User disabled"),
             ("user_delete", "User deleted"),
             ("application_delete", "Application deleted"),

@@ -141,7 +141,7 @@ impl Change<'_, '_> {
             let records = self.records;
             let context = Context { channel: Channel::PasswordChange, ..records.context.clone() };
             for id in ids {
-                records.service.set_password_in(self.tx, &context, UserId(*id), hash.as_deref())?;
+                records.service.set_password_in(self.tx, &context, UserId(*id), hash.as_deref(), None)?;
             }
         }
         Ok(())

@@ -1,15 +1,18 @@
 //! What the command line says when a node is cut off while it acts: it is done, and who has not confirmed it until when.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
 use orest::domain::time::{Clock as _, SystemClock};
-use serde_json::json;
+use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
 
-use super::fleet::{ADMIN, Fleet};
+use super::client::Client;
+use super::fleet::{ADMIN, DATABASE, Fleet, introspect};
+use super::postgres::Postgres;
 use super::proxy::Line;
-use crate::command_line::client::{Said, run};
+use crate::command_line::client::{Said, command, run};
 use crate::command_line::gate::{Gate, OUT_OF_ORDER};
 use crate::support::database::Kind;
 
@@ -127,4 +130,54 @@ Provider type: User/Password
         "cem@example.com|f\ndan@example.com|f",
         "all of it is done"
     );
+}
+
+/// Signs in as Odoo's web client does: what came back, and the session's cookie.
+async fn authenticate(at: SocketAddr, password: &str) -> (Value, String) {
+    let params = json!({"params": {"db": "orest", "login": ADMIN.0, "password": password}});
+    let answer = Client::new(at).post_json("/web/session/authenticate", &params.to_string()).await.unwrap();
+    let cookie = answer.cookies().find(|(name, _)| name == "session_id").map(|(_, id)| id).unwrap_or_default();
+    (answer.json()["result"]["uid"].clone(), cookie)
+}
+
+async fn has_session(at: SocketAddr, cookie: &str) -> bool {
+    let mut client = Client::new(at).header("Cookie", &format!("session_id={cookie}"));
+    let answer = client.post_json("/web/session/get_session_info", r#"{"params": {}}"#).await.unwrap();
+    answer.json()["result"]["uid"] == json!(2)
+}
+
+/// Nobody stops a node for it: when the command has returned, the old password, the sessions and the tokens are dead on each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_password_is_set_while_nodes_serve() {
+    if !Kind::has_postgres() {
+        return;
+    }
+    let fleet = Fleet::start(2, 1).await;
+    let addresses = [0, 1].map(|node: usize| fleet.nodes[node].address);
+    let mut cookies = Vec::new();
+    for (at, node) in addresses.into_iter().zip(&fleet.nodes) {
+        // Each remembers that the password is right, and that the token is live.
+        let (uid, cookie) = authenticate(at, ADMIN.1).await;
+        assert_eq!((uid, has_session(at, &cookie).await), (json!(2), true));
+        assert_eq!(introspect(node, &fleet.tokens[0]).await, Some(true));
+        cookies.push(cookie);
+    }
+    let home = tempfile::tempdir().unwrap();
+    let url = Postgres::url(&[fleet.postgres.port], DATABASE);
+    let mut command = command(home.path());
+    command.env("OREST_DATABASE_URL", url).args(["passwd", "--login", ADMIN.0, "--generate"]);
+    let said: Said = tokio::task::block_in_place(|| command.output()).unwrap().into();
+    let said = said.done();
+    assert!(said.contains("and 1 authorization of his revoked."), "{said}");
+    let password = said.split("Sign in as admin / ").nth(1).and_then(|text| text.split("   (").next()).expect(&said);
+    for (at, node) in addresses.into_iter().zip(&fleet.nodes) {
+        assert_eq!(introspect(node, &fleet.tokens[0]).await, Some(false));
+        for cookie in &cookies {
+            assert!(!has_session(at, cookie).await);
+        }
+        assert_ne!(authenticate(at, ADMIN.1).await.0, json!(2));
+        assert_eq!(authenticate(at, password).await.0, json!(2));
+    }
+    assert_eq!(fleet.query("SELECT channel, requested FROM orest_revocation"), "password_reset|1");
+    assert!(home.path().read_dir().unwrap().next().is_none(), "it makes no keys, and needs none");
 }

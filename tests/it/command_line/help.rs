@@ -23,6 +23,7 @@ fn help_is_as_it_was_read_last() {
         "revocations list",
         "revocations undo",
         "nodes",
+        "passwd",
     ] {
         let mut line: Vec<&str> = command.split_whitespace().collect();
         let name = if command.is_empty() { "orest".to_owned() } else { line.join("-") };

@@ -13,8 +13,9 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::json;
 
-use super::client::Shell;
+use super::client::{Shell, command};
 use super::gate::{Gate, OUT_OF_ORDER};
+use super::{Server, orest};
 
 const DOWN: &str = "\u{1b}[B";
 const ENTER: &str = "\r";
@@ -211,6 +212,36 @@ fn a_password_is_asked_for_and_not_shown() {
     assert!(seen.ends_with("Successfully logged in\n") && code == Some(0), "{seen}");
     let after = plain(&seen).split_once("Password").unwrap().1.to_owned();
     assert!(!after.contains("admin"), "{after}");
+}
+
+#[test]
+fn a_lost_password_is_asked_for_twice_and_not_shown() {
+    let Shell { server, home, .. } = Shell::signed_out();
+    drop(server);
+    let data = home.path().join("data");
+    let start = || {
+        let mut command = command(&data);
+        command.arg("passwd");
+        Terminal::start(command)
+    };
+    let mut screen = start();
+    screen.wait_for("New password of admin");
+    screen.press("a new one\r");
+    screen.wait_for("Confirmation");
+    screen.press("another one\r");
+    screen.wait_for("The answers don't match.");
+    screen.press("a new one\ra new one\r");
+    let (seen, code) = screen.end();
+    assert!(seen.contains("The password of admin is changed. ") && code == Some(0), "{seen}");
+    assert!(!plain(&seen).contains("one"), "{seen}");
+    // A change of mind changes nothing.
+    let mut screen = start();
+    screen.wait_for("New password of admin");
+    screen.press(CONTROL_C);
+    let (seen, code) = screen.end();
+    assert!(plain(&seen).ends_with("orest: interrupted, and nothing was done\n") && code == Some(1), "{seen}");
+    let server = Server::start(orest(&data).arg("serve"));
+    assert_eq!((server.login("admin", "admin"), server.login("admin", "a new one")), (json!(false), json!(2)));
 }
 
 #[test]
