@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::Place;
-use crate::config::keys::KeyFile;
 use crate::config::Config;
+use crate::config::keys::KeyFile;
 use crate::domain::time::{Clock as _, SystemClock, SystemEntropy};
 use crate::domain::token::KeyId;
 use crate::service::{Service, keys};

@@ -183,6 +183,30 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// Of an act that was just written down.
+    pub fn of(act: &Revocation) -> Self {
+        Self {
+            revocation: Some(act.id),
+            requested: act.requested,
+            revoked: act.authorizations.len(),
+            already_revoked: act.already_revoked.len(),
+            ..Self::nothing(act.sequence)
+        }
+    }
+
+    /// Of an act that had nothing to aim at, when `sequence` was the last place that had been given.
+    pub const fn nothing(sequence: u64) -> Self {
+        Self {
+            revocation: None,
+            sequence,
+            requested: 0,
+            revoked: 0,
+            already_revoked: 0,
+            nodes: 1,
+            unconfirmed: Vec::new(),
+        }
+    }
+
     /// The same with how far it has reached.
     #[must_use]
     pub fn settled(self, settlement: &Settlement) -> Self {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::error::{Exception, OdooError};
 use super::field::Model;
 use super::registry::Registry;
-use crate::service::sign_in::Session;
+use crate::service::sessions::Session;
 use crate::service::{Context, Service};
 
 /// The Odoo face of a service. Cloning it is cheap.

@@ -12,10 +12,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::api_keys::RPC_SCOPE;
 use super::built_in::BuiltInApplication;
+use super::devices::DeviceDescription;
 use super::issue::end_of;
 use super::revoke::{RevokeOptions, to_set};
-use super::sign_in::{DeviceDescription, RPC_SCOPE, SignedIn};
+use super::sign_in::SignedIn;
 use super::verify::Verified;
 use super::{Context, Error, Service};
 use crate::domain::authorization::{GrantType, NewAuthorization};

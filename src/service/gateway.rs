@@ -11,9 +11,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::built_in::BuiltInApplication;
+use super::devices::DeviceDescription;
 use super::keys::Shown;
 use super::revoke::RevokeOptions;
-use super::sign_in::{DeviceDescription, Session};
+use super::sessions::Session;
 use super::verify::Verdict;
 use super::{Context, Error, Service};
 use crate::domain::application::Application;

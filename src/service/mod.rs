@@ -1,21 +1,25 @@
 //! What can be done, and by whom. Every door calls these functions; none of them knows of HTTP, JSON-RPC or Diesel.
 //!
 //! * [`verify`]: is this token good? The hot path.
-//! * [`revoke`]: the one way to take back; `preview` and `undo` beside it. [`filling`]: the columns behind it.
+//! * [`revoke`]: the one way to take back, and its preview; [`undo`]: to take that back. [`filling`]: the columns behind both.
 //! * [`authorize`]: what an application asks for; [`issue`], [`refresh`]: where tokens come from.
 //! * [`pairing`], [`sync`]: the one Odoo whose users these are.
 //! * [`tickets`]: a person's answer, on its way from Odoo to here.
-//! * [`sign_in`]: who is calling: passwords, sessions, API keys, clients; [`admin_sessions`]: administrators at the Admin API.
+//! * Who is calling: [`sign_in`] by password, [`sessions`], [`api_keys`]; from which of the [`devices`]; [`admin_sessions`]:
+//!   administrators at the Admin API.
+//! * [`users`]: what happens to what acts for a user when he changes, as by another password.
 //! * [`app_services`]: applications and their users, as App Services has them.
 //! * [`gateway`]: sessions at the reverse proxy; [`access`]: Cloudflare's way to end them and all else of a user.
 
 pub mod access;
 pub mod admin_sessions;
+pub mod api_keys;
 pub mod app_services;
 pub mod authorize;
 pub mod bootstrap;
 pub mod built_in;
 pub mod demo;
+pub mod devices;
 pub mod error;
 pub mod failures;
 pub mod filling;
@@ -31,9 +35,11 @@ pub mod passwords;
 pub mod records;
 pub mod refresh;
 pub mod revoke;
+pub mod sessions;
 pub mod sign_in;
 pub mod sync;
 pub mod tickets;
+pub mod undo;
 pub mod users;
 pub mod verify;
 

@@ -1,17 +1,15 @@
-//! Revoke: one function, one durable row (docs/adr/0005). Every door calls it.
+//! Revoke: one function, one durable row (docs/adr/0005). Every door calls it. Taking back what it did: [`super::undo`].
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 use super::{Context, Error, Service};
 use crate::domain::authorization::AuthorizationState;
-use crate::domain::ids::{ApplicationId, AuthorizationId, RevocationId, UserId};
-use crate::domain::revocation::{Act, Channel, Digest, InitiatingEntity, Kind, Preview, Receipt, Revocation};
+use crate::domain::ids::{ApplicationId, AuthorizationId, UserId};
+use crate::domain::revocation::{Act, Channel, Digest, InitiatingEntity, Kind, Preview, Receipt};
 use crate::domain::selection::Selection;
-use crate::domain::time::{Timestamp, unix};
 use crate::limits;
 use crate::store::authorizations::{self, Owner};
 use crate::store::changes::Change;
@@ -86,15 +84,7 @@ impl Service {
         if set.is_empty() && !context.channel.does_more() {
             tx.rely();
             let (sequence, _) = revocations::feed(tx.connection)?;
-            return Ok(Receipt {
-                revocation: None,
-                sequence,
-                requested: 0,
-                revoked: 0,
-                already_revoked: 0,
-                nodes: 1,
-                unconfirmed: Vec::new(),
-            });
+            return Ok(Receipt::nothing(sequence));
         }
         if let Some(receipt) = self.said_before(tx, context, &set, &live)? {
             return Ok(receipt);
@@ -111,29 +101,8 @@ impl Service {
             reason_user: options.reason_user.clone(),
             selection: selection.describe(),
         };
-        let new = NewRevocation {
-            kind: Kind::Revoke,
-            undoes: None,
-            act: &act,
-            requested: set.len(),
-            authorizations: &live,
-            already_revoked: &already,
-            hides: options.hide,
-        };
-        let (id, sequence) = revocations::insert(tx.connection, &new)?;
         tx.note_revoked(&live);
-        let receipt = Receipt {
-            revocation: Some(id),
-            sequence,
-            requested: set.len(),
-            revoked: live.len(),
-            already_revoked: already.len(),
-            nodes: 1,
-            unconfirmed: Vec::new(),
-        };
-        tx.announce(Change::Revocation(Arc::new(Revocation {
-            id,
-            sequence,
+        let new = NewRevocation {
             kind: Kind::Revoke,
             undoes: None,
             act,
@@ -141,8 +110,8 @@ impl Service {
             authorizations: live,
             already_revoked: already,
             hides: options.hide,
-        })))?;
-        Ok(receipt)
+        };
+        Ok(write_down_in(tx, new)?)
     }
 
     /// Revokes an authorization because who holds it gives it up (RFC 7009, signing out). What is revoked already is so for
@@ -154,12 +123,11 @@ impl Service {
         id: AuthorizationId,
         options: &RevokeOptions,
     ) -> Result<(), Error> {
-        let known = authorizations::find(tx.connection, id)?.map(|known| known.state);
-        let live = !self.split(tx, &id.bit().into_iter().collect())?.0.is_empty();
         // The columns are behind the acts, and may name one that has been taken back since.
-        if let Some(AuthorizationState::Revoked { at, .. }) = known
+        if let Some(AuthorizationState::Revoked { at, .. }) =
+            authorizations::find(tx.connection, id)?.map(|known| known.state)
             && at + limits::UNDO_WINDOW < self.now()
-            && !live
+            && self.is_revoked_in(tx, id)?
             && revocations::is_filled(tx.connection)?
         {
             // Nobody can take that back any more, and the log is no place to be filled by asking again and again.
@@ -178,16 +146,15 @@ impl Service {
         id: AuthorizationId,
         options: &RevokeOptions,
     ) -> Result<(), Error> {
-        let Some(bit) = id.bit() else { return Ok(()) };
-        let (selection, set) = (Selection::Ids(vec![id.0]), RoaringBitmap::from_iter([bit]));
+        let selection = Selection::Ids(vec![id.0]);
         let since = self.now() - limits::UNDO_WINDOW;
-        if self.split(tx, &set)?.0.is_empty()
+        if self.is_revoked_in(tx, id)?
             && revocations::has_act(tx.connection, context.channel, &selection.describe(), since)?
         {
             tx.rely();
             return Ok(());
         }
-        self.revoke_in(tx, context, &selection, set, options)?;
+        self.revoke_in(tx, context, &selection, to_set(vec![id.0]), options)?;
         Ok(())
     }
 
@@ -205,16 +172,12 @@ impl Service {
         let (aims, newest) = revocations::list_aims_of(tx.connection, user, self.now() - limits::UNDO_WINDOW)?;
         let Some(newest) = newest.filter(|_| set.is_subset(&aims)) else { return Ok(None) };
         tx.rely();
-        let (requested, already_revoked) = (set.len(), set.len());
-        let (revocation, sequence) = (Some(newest.id), newest.sequence);
+        let (revocation, number) = (Some(newest.id), set.len());
         Ok(Some(Receipt {
             revocation,
-            sequence,
-            requested,
-            revoked: 0,
-            already_revoked,
-            nodes: 1,
-            unconfirmed: Vec::new(),
+            requested: number,
+            already_revoked: number,
+            ..Receipt::nothing(newest.sequence)
         }))
     }
 
@@ -243,115 +206,6 @@ impl Service {
             applications: most::<ApplicationId>(applications),
             digest: Digest::of(&live),
         })
-    }
-
-    /// Takes an act back, within its time. Only an administrator, and only his own; never reuse, RFC 7009, disable or
-    /// delete. What another act that stands was aimed at too stays revoked.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Forbidden`], and [`Error::Conflict`] when its time is over or it was taken back before.
-    pub async fn undo(&self, context: &Context, id: RevocationId, reason: Option<String>) -> Result<Receipt, Error> {
-        if !context.actor.is_orest_admin() {
-            return Err(Error::Forbidden("only an administrator may take back a revocation".to_owned()));
-        }
-        // The log may be long: it is read before everybody else's writes have to wait for this one.
-        let look = move |connection: &mut Connection| match revocations::find(connection, id)? {
-            Some(act) => Holdings::of(connection, &act).map(Some),
-            None => Ok(None),
-        };
-        let holdings = self.store.read(look).await?;
-        let service = self.clone();
-        let context = context.clone();
-        let work = move |tx: &mut Tx<'_>| service.undo_in(tx, &context, id, reason, holdings);
-        let (receipt, settlement) = self.write_settled(work).await?;
-        Ok(receipt.settled(&settlement))
-    }
-
-    fn undo_in(
-        &self,
-        tx: &mut Tx<'_>,
-        context: &Context,
-        id: RevocationId,
-        reason: Option<String>,
-        holdings: Option<Holdings>,
-    ) -> Result<Receipt, Error> {
-        let missing = Error::NotFound { model: "orest.revocation", id: id.0 };
-        let undone = revocations::find(tx.connection, id)?.ok_or(missing)?;
-        let now = self.now();
-        if undone.kind == Kind::Undo {
-            return Err(Error::Conflict("an undo can't be undone; revoke again instead".to_owned()));
-        }
-        if undone.act.user != context.actor.user || undone.act.user.is_none() {
-            return Err(Error::Forbidden("only who revoked may take it back".to_owned()));
-        }
-        if !undone.act.channel.can_undo() {
-            return Err(Error::Forbidden(format!(
-                "a revocation through {} can't be taken back; the application must ask for access anew",
-                undone.act.channel.as_str()
-            )));
-        }
-        if revocations::find_undo_of(tx.connection, id)?.is_some() {
-            return Err(Error::Conflict("this revocation has been taken back already".to_owned()));
-        }
-        if unix(now) - unix(undone.act.at) > i64::try_from(limits::UNDO_WINDOW.as_secs()).unwrap_or(i64::MAX) {
-            let minutes = limits::UNDO_WINDOW.as_secs() / 60;
-            return Err(Error::Conflict(format!(
-                "a revocation can be taken back for {minutes} minutes; that time is over"
-            )));
-        }
-        let Holdings { held, kept, .. } = match holdings {
-            Some(mut known) if !revocations::has_undo_after(tx.connection, known.as_of)? => {
-                let as_of = known.as_of;
-                known.keep(tx.connection, &undone, as_of)?;
-                known
-            }
-            _ => Holdings::of(tx.connection, &undone)?,
-        };
-        let restored = held - &kept;
-        let act = Act {
-            at: now,
-            user: context.actor.user,
-            login: context.actor.login.clone(),
-            address: context.address,
-            channel: context.channel,
-            initiating_entity: InitiatingEntity::Admin,
-            reason_admin: reason,
-            reason_user: None,
-            selection: format!("revocation {id}"),
-        };
-        let requested = restored.len() + kept.len();
-        let new = NewRevocation {
-            kind: Kind::Undo,
-            undoes: Some(id),
-            act: &act,
-            requested,
-            authorizations: &restored,
-            already_revoked: &kept,
-            hides: false,
-        };
-        let (id, sequence) = revocations::insert(tx.connection, &new)?;
-        tx.note_restored(&restored);
-        let receipt = Receipt {
-            revocation: Some(id),
-            sequence,
-            requested,
-            revoked: restored.len(),
-            already_revoked: kept.len(),
-            nodes: 1,
-            unconfirmed: Vec::new(),
-        };
-        tx.announce(Change::Revocation(Arc::new(Revocation {
-            id,
-            sequence,
-            kind: Kind::Undo,
-            undoes: new.undoes,
-            act,
-            requested,
-            authorizations: restored,
-            already_revoked: kept,
-            hides: false,
-        })))?;
-        Ok(receipt)
     }
 
     /// The set that a selection names, as far as this actor may.
@@ -458,6 +312,10 @@ impl Service {
         Ok((set - &already, already))
     }
 
+    fn is_revoked_in(&self, tx: &mut Tx<'_>, id: AuthorizationId) -> Result<bool, StoreError> {
+        Ok(self.split(tx, &to_set(vec![id.0]))?.0.is_empty())
+    }
+
     fn initiating_entity(&self, context: &Context, selection: &Selection, set: &RoaringBitmap) -> InitiatingEntity {
         match (context.channel, context.actor.user) {
             (Channel::RefreshReuse | Channel::CodeReuse, _) => InitiatingEntity::Policy,
@@ -472,51 +330,14 @@ impl Service {
             }
         }
     }
-
-    /// When an act can no longer be taken back.
-    pub fn undo_until(&self, at: Timestamp) -> Timestamp {
-        at + limits::UNDO_WINDOW
-    }
 }
 
-/// What an act that is to be taken back holds, and what of that others hold too: an authorization is revoked as long as any
-/// act stands that named it.
-struct Holdings {
-    /// The last change that is in it.
-    as_of: u64,
-    /// What the act revoked itself, and what it found revoked by an act that has been taken back since.
-    held: RoaringBitmap,
-    /// What of it others hold too.
-    kept: RoaringBitmap,
-}
-
-impl Holdings {
-    fn of(connection: &mut Connection, act: &Revocation) -> Result<Self, StoreError> {
-        let (as_of, _) = revocations::feed(connection)?;
-        let mut holdings = Self { as_of, held: act.authorizations.clone(), kept: RoaringBitmap::new() };
-        // What it revoked was live then: only later acts can hold it too.
-        let mut after = act.sequence;
-        if !act.already_revoked.is_empty() {
-            let inherited = revocations::kept_by_undos(connection, after)? & &act.already_revoked;
-            if !inherited.is_empty() {
-                // Any act since it was first revoked may, and that can have been handed on more than once.
-                after = 0;
-                holdings.held |= inherited;
-            }
-        }
-        holdings.keep(connection, act, after)?;
-        Ok(holdings)
-    }
-
-    /// Notes what the acts after `after` hold too.
-    fn keep(&mut self, connection: &mut Connection, act: &Revocation, after: u64) -> Result<(), StoreError> {
-        revocations::for_each_standing_overlap(connection, after, |other| {
-            if other.id != act.id {
-                self.kept |= other.found_revoked & &self.held;
-            }
-            ControlFlow::Continue(())
-        })
-    }
+/// Writes an act down and announces it. Committing it is what makes it so.
+pub(super) fn write_down_in(tx: &mut Tx<'_>, new: NewRevocation) -> Result<Receipt, StoreError> {
+    let act = revocations::insert(tx.connection, new)?;
+    let receipt = Receipt::of(&act);
+    tx.announce(Change::Revocation(Arc::new(act)))?;
+    Ok(receipt)
 }
 
 /// What a person has answered in Odoo before his authorizations were taken back must not bring him a new one after it.

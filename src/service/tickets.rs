@@ -8,10 +8,12 @@
 use std::net::IpAddr;
 
 use super::authorize::{AuthorizationRequest, Refused};
+use super::devices::DeviceDescription;
 use super::issue::{Consent, GrantError};
 use super::pairing::{SUPERUSER, check_from_odoo, not_paired};
 use super::revoke::to_set;
-use super::sign_in::{DeviceDescription, SignedIn, open_session_in};
+use super::sessions::open_session_in;
+use super::sign_in::SignedIn;
 use super::{Context, Error, Service};
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::local_path::local_path;
@@ -21,7 +23,7 @@ use crate::domain::ticket::Purpose;
 use crate::domain::time::{Timestamp, unix};
 use crate::limits;
 use crate::store::tickets::{self, NewTicket};
-use crate::store::{Connection, Tx, authorizations, devices, pairing};
+use crate::store::{Connection, StoreError, Tx, authorizations, devices, pairing};
 
 pub use crate::store::tickets::Ticket;
 
@@ -83,45 +85,42 @@ impl Service {
         Ok(Brought { what, browser })
     }
 
-    /// Whether who comes by way of Odoo need not sign in there anew. A browser that is still signed in to Odoo would otherwise
-    /// get in at once, and as another device, after its own has been revoked, or its session.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`]: since he signed in a device or a gateway session of his was revoked, or nobody knows when he
-    /// did.
-    pub async fn check_signed_in_anew(&self, user: UserId, signed_in_at: Option<Timestamp>) -> Result<(), Error> {
+    /// Whether who comes by way of Odoo must sign in there anew: since he did, a device or a gateway session of his was revoked,
+    /// or nobody knows when he did. A browser that is still signed in to Odoo would otherwise get in at once, and as another
+    /// device.
+    pub async fn must_sign_in_anew(&self, user: UserId, signed_in_at: Option<Timestamp>) -> Result<bool, Error> {
         // What was revoked a moment ago counts too.
         self.filled().await?;
-        self.store.read(move |connection| check_signed_in_since(connection, user, signed_in_at)).await
+        let must = move |connection: &mut Connection| Ok(!has_signed_in_since(connection, user, signed_in_at)?);
+        self.store.read(must).await
     }
 
     /// The same inside the transaction that relies on it. A gateway session whose end is not filled in yet has ended now.
-    fn check_signed_in_anew_in(
+    fn must_sign_in_anew_in(
         &self,
         tx: &mut Tx<'_>,
         user: UserId,
         signed_in_at: Option<Timestamp>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let unfilled = to_set(authorizations::list_unrevoked_gateway_ids(tx.connection, user)?);
-        if !self.split(tx, &unfilled)?.1.is_empty() {
-            return Err(Error::Unauthenticated);
-        }
-        check_signed_in_since(tx.connection, user, signed_in_at)
+        let ends_now = !self.split(tx, &unfilled)?.1.is_empty();
+        Ok(ends_now || !has_signed_in_since(tx.connection, user, signed_in_at)?)
     }
 
-    /// Notes that a user said yes in Odoo. Gives the ticket that his browser must bring.
+    /// Notes that a user said yes in Odoo. Gives the ticket that his browser must bring; `None`: he must sign in to Odoo anew
+    /// first ([`Self::must_sign_in_anew`]).
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`]: he may not act, or must sign in to Odoo anew ([`Self::check_signed_in_anew`]);
-    /// [`Error::Forbidden`] to anybody but the paired Odoo.
+    /// [`Error::Unauthenticated`]: he may not act; [`Error::Forbidden`] to anybody but the paired Odoo.
     pub async fn approve(
         &self,
         context: &Context,
         user: UserId,
         signed_in_at: Option<Timestamp>,
         brought: Brought,
-    ) -> Result<Secret, Error> {
+    ) -> Result<Option<Secret>, Error> {
         check_from_odoo(context)?;
+        // What was revoked before he signed in must not look as if it ended now.
         self.filled().await?;
         let ticket = Secret::generate(self.entropy.as_ref(), "ortk_", 32);
         let (hash, expires_at) = (ticket.hash(), self.now() + limits::TICKET_LIFETIME);
@@ -132,7 +131,9 @@ impl Service {
             if user == SUPERUSER || !found.is_some_and(|user| user.from_odoo && user.may_act()) {
                 return Err(Error::Unauthenticated);
             }
-            service.check_signed_in_anew_in(tx, user, signed_in_at)?;
+            if service.must_sign_in_anew_in(tx, user, signed_in_at)? {
+                return Ok(None);
+            }
             let (purpose, application, query) = match brought.what {
                 What::Consent(request) => (Purpose::Consent, Some(request.application.id), request.query()),
                 What::SignIn(path) => (Purpose::SignIn, None, path),
@@ -146,10 +147,10 @@ impl Service {
                 browser: &brought.browser,
                 expires_at,
             };
-            Ok(tickets::insert(tx.connection, &new)?)
+            tickets::insert(tx.connection, &new)?;
+            Ok(Some(ticket))
         })
-        .await?;
-        Ok(ticket)
+        .await
     }
 
     /// The ticket that a browser brings, with its cookie; `None`: there is none, it has ended, or it is another browser's. It
@@ -224,18 +225,19 @@ impl Service {
     }
 }
 
-fn check_signed_in_since(
+/// Whether he has signed in since a device or a gateway session of his was revoked last, if ever one was.
+fn has_signed_in_since(
     connection: &mut Connection,
     user: UserId,
     signed_in_at: Option<Timestamp>,
-) -> Result<(), Error> {
+) -> Result<bool, StoreError> {
     let device = devices::find_last_revoked_at(connection, user)?;
     let revoked_at = device.max(authorizations::find_gateway_revoked_at(connection, user)?);
-    match (revoked_at, signed_in_at) {
-        (None, _) => Ok(()),
-        (Some(revoked), Some(signed_in)) if unix(signed_in) > unix(revoked) => Ok(()),
-        _ => Err(Error::Unauthenticated),
-    }
+    Ok(match (revoked_at, signed_in_at) {
+        (None, _) => true,
+        (Some(revoked), Some(signed_in)) => unix(signed_in) > unix(revoked),
+        (Some(_), None) => false,
+    })
 }
 
 /// SHA-256 in lower-case hexadecimal digits.

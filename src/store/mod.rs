@@ -76,15 +76,7 @@ impl Reader {
         E: From<StoreError> + Send + 'static,
     {
         // Who does not wait any longer leaves a query behind, which ends by itself; the next one comes after it.
-        let permit = Arc::clone(&self.permit).acquire_owned().await;
-        let permit = permit.map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
-        let readers = self.readers.clone();
-        let result = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            read_with(&readers, work)
-        })
-        .await;
-        result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
+        read_within(&self.permit, &self.readers, work).await
     }
 }
 
@@ -162,17 +154,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
-        let readers = self.readers.clone();
-        let result = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            read_with(&readers, work)
-        })
-        .await;
-        result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
+        read_within(&self.permits, &self.readers, work).await
     }
 
     /// Runs `work` in a write transaction. It is committed when this returns `Ok`; when it returns `Err` nothing of it is.
@@ -203,14 +185,27 @@ impl Store {
     }
 }
 
-fn read_with<T, E: From<StoreError>>(
+async fn read_within<T, E>(
+    permits: &Arc<Semaphore>,
     readers: &readers::Readers,
-    work: impl FnOnce(&mut Connection) -> Result<T, E>,
-) -> Result<T, E> {
-    let mut connection = readers.take()?;
-    let result = snapshot(&mut connection, work);
-    readers.give_back(connection);
-    result
+    work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let permit = Arc::clone(permits).acquire_owned().await;
+    let permit = permit.map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
+    let readers = readers.clone();
+    let result = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let mut connection = readers.take()?;
+        let result = snapshot(&mut connection, work);
+        readers.give_back(connection);
+        result
+    })
+    .await;
+    result.map_err(|_| StoreError::Backend("a query panicked".to_owned()))?
 }
 
 fn snapshot<T, E: From<StoreError>>(

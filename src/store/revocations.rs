@@ -124,31 +124,31 @@ impl TryFrom<OverlapRow> for Overlap {
 
 /// A new act, before it has a row.
 #[derive(Clone, Debug)]
-pub struct NewRevocation<'a> {
+pub struct NewRevocation {
     /// Whether it revokes or undoes.
     pub kind: Kind,
     /// What it undoes.
     pub undoes: Option<RevocationId>,
     /// Who, when, why.
-    pub act: &'a Act,
+    pub act: Act,
     /// How many authorizations it was aimed at.
     pub requested: u64,
     /// What it revokes, or makes live again.
-    pub authorizations: &'a RoaringBitmap,
+    pub authorizations: RoaringBitmap,
     /// What it was aimed at but found revoked; for an undo, what stays revoked because a later act wants it so.
-    pub already_revoked: &'a RoaringBitmap,
+    pub already_revoked: RoaringBitmap,
     /// Whether the records go into the waste bin too.
     pub hides: bool,
 }
 
 /// Takes the next sequence number and adds the row. Committing it is the revocation.
-pub fn insert(connection: &mut Connection, new: &NewRevocation<'_>) -> Result<(RevocationId, u64), StoreError> {
+pub fn insert(connection: &mut Connection, new: NewRevocation) -> Result<Revocation, StoreError> {
     let sequence: i64 = diesel::update(feed::table.find(1))
         .set(feed::sequence.eq(feed::sequence + 1))
         .returning(feed::sequence)
         .get_result(connection)?;
     let count = |set: &RoaringBitmap| i64::try_from(set.len()).expect("a 32-bit set's size fits");
-    let already = (!new.already_revoked.is_empty()).then(|| bytes(new.already_revoked));
+    let already = (!new.already_revoked.is_empty()).then(|| bytes(&new.already_revoked));
     let id: i64 = diesel::insert_into(revocation::table)
         .values((
             (
@@ -167,16 +167,27 @@ pub fn insert(connection: &mut Connection, new: &NewRevocation<'_>) -> Result<(R
                 revocation::reason_user.eq(new.act.reason_user.as_deref()),
                 revocation::selection.eq(&new.act.selection),
                 revocation::requested.eq(i64::try_from(new.requested).expect("bounded by the number of ids")),
-                revocation::revoked.eq(count(new.authorizations)),
-                revocation::already_revoked.eq(count(new.already_revoked)),
+                revocation::revoked.eq(count(&new.authorizations)),
+                revocation::already_revoked.eq(count(&new.already_revoked)),
                 revocation::hides.eq(new.hides),
-                revocation::authorization_ids.eq(bytes(new.authorizations)),
+                revocation::authorization_ids.eq(bytes(&new.authorizations)),
                 revocation::already_ids.eq(already),
             ),
         ))
         .returning(revocation::id)
         .get_result(connection)?;
-    Ok((RevocationId(id), u64::try_from(sequence).expect("counted up from 0")))
+    let NewRevocation { kind, undoes, act, requested, authorizations, already_revoked, hides } = new;
+    Ok(Revocation {
+        id: RevocationId(id),
+        sequence: u64::try_from(sequence).expect("counted up from 0"),
+        kind,
+        undoes,
+        act,
+        requested,
+        authorizations,
+        already_revoked,
+        hides,
+    })
 }
 
 /// The act of this row.

@@ -60,13 +60,14 @@ impl Feed {
         let new = NewRevocation {
             kind: if revokes { Kind::Revoke } else { Kind::Undo },
             undoes: None,
-            act: &act,
+            act,
             requested: 1,
-            authorizations: &RoaringBitmap::from([id]),
-            already_revoked: &RoaringBitmap::new(),
+            authorizations: RoaringBitmap::from([id]),
+            already_revoked: RoaringBitmap::new(),
             hides: false,
         };
-        let (row, sequence) = revocations::insert(&mut self.connection, &new).expect("a row");
+        let act = revocations::insert(&mut self.connection, new).expect("a row");
+        let sequence = act.sequence;
         let (own, before) = (place(sequence), place(sequence - 1));
         let sql = format!(
             "INSERT INTO orest_change (sequence, kind, tag, previous_tag, create_date) \
@@ -74,7 +75,6 @@ impl Feed {
             own.tag, before.tag, own.tag
         );
         self.connection.batch_execute(&sql).expect("a change");
-        let act = revocations::find(&mut self.connection, row).expect("read").expect("it was just made");
         self.changes.push(Announced { change: Change::Revocation(Arc::new(act)), position: Some(own) });
     }
 

@@ -16,8 +16,9 @@ use crate::orm::models::transient::{APIKEY_DESCRIPTION, APIKEY_SHOW, IDENTITY_CH
 use crate::orm::python;
 use crate::orm::rights::{Operation, check_model};
 use crate::orm::search_domain::SearchDomain;
+use crate::service::api_keys::RPC_SCOPE;
 use crate::service::forms::Pending;
-use crate::service::sign_in::{RPC_SCOPE, Session};
+use crate::service::sessions::Session;
 use crate::store::sql::SqlValue;
 
 const KEYS: &[&str] = &["res.users.apikeys"];

@@ -11,7 +11,6 @@ use crate::domain::time::Timestamp;
 use crate::orm::call::{Answer, Arguments, Env, Method, Param};
 use crate::orm::error::OdooError;
 use crate::orm::field::Model;
-use crate::service::Error;
 use crate::service::authorize::Refused;
 use crate::service::tickets::{Brought, What};
 
@@ -89,11 +88,9 @@ fn describe_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Argument
         let user = user(env, arguments.get("user_id")).await?;
         let service = &env.orm.service;
         let signed_in = arguments.get("signed_in_seconds");
-        match service.check_signed_in_anew(user, signed_in_at(env, signed_in)?).await {
-            Ok(()) => {}
-            Err(Error::Unauthenticated) if signed_in.is_null() => return Err(module_is_older()),
-            Err(Error::Unauthenticated) => return Ok(json!({"sign_in_anew": true})),
-            Err(error) => return Err(env.refused(error)),
+        let anew = service.must_sign_in_anew(user, signed_in_at(env, signed_in)?).await;
+        if anew.map_err(|error| env.refused(error))? {
+            return if signed_in.is_null() { Err(module_is_older()) } else { Ok(json!({"sign_in_anew": true})) };
         }
         let base_url = &env.orm.base_url;
         let request = match brought.what {
@@ -134,20 +131,16 @@ fn approve_request<'a>(env: &'a Env<'a>, _: &'static Model, arguments: Arguments
         }
         let signed_in = arguments.get("signed_in_seconds");
         let signed_in_at = signed_in_at(env, signed_in)?;
-        let service = &env.orm.service;
-        match service.check_signed_in_anew(user, signed_in_at).await {
-            Ok(()) => {}
-            Err(Error::Unauthenticated) if signed_in.is_null() => return Err(module_is_older()),
-            Err(Error::Unauthenticated) => {
-                return Err(OdooError::user(
-                    "A device or a session of yours was revoked: sign out of Odoo and in again, then start again.",
-                ));
+        let ticket = env.orm.service.approve(&env.caller.context, user, signed_in_at, brought).await;
+        match ticket.map_err(|error| env.refused(error))? {
+            Some(ticket) => {
+                Ok(json!({"redirect": format!("{}/oauth2/ticket?ticket={}", env.orm.base_url, ticket.reveal())}))
             }
-            Err(error) => return Err(env.refused(error)),
+            None if signed_in.is_null() => Err(module_is_older()),
+            None => Err(OdooError::user(
+                "A device or a session of yours was revoked: sign out of Odoo and in again, then start again.",
+            )),
         }
-        let ticket = service.approve(&env.caller.context, user, signed_in_at, brought).await;
-        let ticket = ticket.map_err(|error| env.refused(error))?;
-        Ok(json!({"redirect": format!("{}/oauth2/ticket?ticket={}", env.orm.base_url, ticket.reveal())}))
     })
 }
 

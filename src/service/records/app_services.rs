@@ -13,11 +13,11 @@ use crate::orm::field::Model;
 use crate::orm::models::users as users_model;
 use crate::orm::rights::Operation;
 use crate::service::Error;
+use crate::service::api_keys::RPC_SCOPE;
 use crate::service::app_services::{
     AppError, AppKey, check_administrator, check_pending, find_app, find_key, find_pending, find_user,
 };
 use crate::service::revoke::RevokeOptions;
-use crate::service::sign_in::RPC_SCOPE;
 use crate::store::{Connection, Tx, app_services, sessions, users};
 
 const USERS: &Model = &users_model::USERS;

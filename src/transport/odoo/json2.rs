@@ -16,7 +16,7 @@ use crate::limits;
 use crate::orm::call::{Caller, Method};
 use crate::orm::error::{Exception, OdooError};
 use crate::orm::field::Model;
-use crate::service::sign_in::RPC_SCOPE;
+use crate::service::api_keys::RPC_SCOPE;
 use crate::service::{Context, Service};
 use crate::transport::http::{AppState, Peer, html_error};
 

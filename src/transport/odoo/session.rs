@@ -15,7 +15,7 @@ use crate::domain::user::Group;
 use crate::limits;
 use crate::orm::call::Caller;
 use crate::orm::error::{Exception, OdooError};
-use crate::service::sign_in::Session;
+use crate::service::sessions::Session;
 use crate::service::{Context, Service};
 use crate::store::users::User;
 use crate::transport::http::{AppState, Settings, cookie};

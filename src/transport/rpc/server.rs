@@ -19,8 +19,8 @@ use crate::limits;
 use crate::orm::call::{Caller, Env};
 use crate::orm::models::authorization::AUTHORIZATION;
 use crate::orm::search_domain::{Limits, SearchDomain};
+use crate::service::api_keys::RPC_SCOPE;
 use crate::service::revoke::RevokeOptions;
-use crate::service::sign_in::RPC_SCOPE;
 use crate::service::{Context, Error, Service};
 use crate::transport::http::AppState;
 

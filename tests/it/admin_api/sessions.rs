@@ -366,7 +366,7 @@ async fn a_key_must_still_be_there() {
     let removed: Result<usize, StoreError> =
         server.test.store.write(move |tx| sessions::delete_other_api_keys_of(tx.connection, admin)).await;
     assert_eq!(removed.unwrap(), 1);
-    let description = orest::service::sign_in::DeviceDescription {
+    let description = orest::service::devices::DeviceDescription {
         name: "x".to_owned(),
         platform: "x".to_owned(),
         browser: "x".to_owned(),

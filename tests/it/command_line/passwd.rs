@@ -29,7 +29,8 @@ fn it_is_set_while_the_server_of_a_file_is_stopped() {
     let data = home.path().join("data");
     let address = server.address.clone();
     let said = passwd(&data, &["--generate"], "").refused(1);
-    let expect = format!("orest serves this database already, at http://{address}: stop it, run this again, and start it");
+    let expect =
+        format!("orest serves this database already, at http://{address}: stop it, run this again, and start it");
     assert!(said.contains(&expect), "{said}");
     assert_eq!(server.login("admin", "admin"), json!(2), "nothing was changed");
     let alice = server.login("alice", "alice");
@@ -51,7 +52,16 @@ fn it_is_set_while_the_server_of_a_file_is_stopped() {
     assert_eq!(server.login("admin", password), json!(2));
     let token = format!("token={}", demo["access_token"].as_str().unwrap());
     assert_eq!(server.form("/oauth2/introspect", &demo["applications"][0], &token)["active"], false);
-    let fields = ["user_id", "user_login", "channel", "initiating_entity", "reason_admin", "reason_user", "revoked", "selection"];
+    let fields = [
+        "user_id",
+        "user_login",
+        "channel",
+        "initiating_entity",
+        "reason_admin",
+        "reason_user",
+        "revoked",
+        "selection",
+    ];
     let args = json!(["orest", 2, password, "orest.revocation", "search_read", [[]],
                       {"fields": fields, "order": "id desc", "limit": 2}]);
     let acts = server.post("/jsonrpc", &json!({"params": {"service": "object", "method": "execute_kw", "args": args}}));

@@ -6,8 +6,10 @@ use orest::domain::ids::DeviceId;
 use orest::domain::scope::Scope;
 use orest::domain::secret::Secret;
 use orest::service::Error;
+use orest::service::devices::DeviceDescription;
 use orest::service::issue::{Consent, GrantError};
-use orest::service::sign_in::{DeviceDescription, Session, SignedIn};
+use orest::service::sessions::Session;
+use orest::service::sign_in::SignedIn;
 use serde_json::json;
 
 use crate::support::TestService;

@@ -650,7 +650,7 @@ async fn sign_in_by_way_of_odoo() {
     };
     let (own, query) = begin(&odoo, &authorize_path(MAIL, &[])).await;
     let ticket = found(&odoo.ticket(&query, alice).await, &own.cookies[COOKIE]).await;
-    let description = orest::service::sign_in::DeviceDescription {
+    let description = orest::service::devices::DeviceDescription {
         name: "any".to_owned(),
         platform: "any".to_owned(),
         browser: "any".to_owned(),

@@ -19,7 +19,7 @@ use crate::domain::revocation::Channel;
 use crate::domain::secret::Secret;
 use crate::service::authorize::{AuthorizationRequest, Callback, Refused};
 use crate::service::issue::{Consent, GrantError};
-use crate::service::sign_in::Session;
+use crate::service::sessions::Session;
 use crate::service::{Context, Error, Service};
 use crate::transport::http::{AppState, Peer};
 

@@ -19,7 +19,7 @@ use crate::domain::ids::UserId;
 use crate::domain::local_path::local_path;
 use crate::limits;
 use crate::service::Error;
-use crate::service::sign_in::Session;
+use crate::service::sessions::Session;
 use crate::service::verify::Verified;
 use crate::transport::http::{AppState, Peer};
 

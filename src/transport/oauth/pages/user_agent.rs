@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::service::sign_in::DeviceDescription;
+use crate::service::devices::DeviceDescription;
 
 /// In this order: each of the later ones is also claimed by some of the earlier.
 const BROWSERS: &[(&str, &str)] = &[
