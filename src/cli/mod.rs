@@ -169,10 +169,12 @@ pub fn command() -> clap::Command {
 pub fn run() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("OREST_LOG").unwrap_or_else(|_| "info".into());
+    // However much is asked for: it would write down what goes into each statement, hashes of passwords and sessions too.
+    let filter = filter.add_directive("tokio_postgres=warn".parse()?);
     // Logs are read by programs; and whether there were colours would depend on what else is built with us.
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         match arguments.command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
@@ -191,5 +193,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
             Command::Man(man) => man.run(),
         }
         .map(|()| ExitCode::SUCCESS)
-    })
+    });
+    // The process ends now. Taken apart, in whichever order, tasks would complain that others are gone.
+    std::mem::forget(runtime);
+    ended
 }

@@ -124,10 +124,10 @@ impl Service {
         options: &RevokeOptions,
     ) -> Result<(), Error> {
         // The columns are behind the acts, and may name one that has been taken back since.
-        if let Some(AuthorizationState::Revoked { at, .. }) =
-            authorizations::find(tx.connection, id)?.map(|known| known.state)
+        if let Some(known) = authorizations::find(tx.connection, id)?
+            && let AuthorizationState::Revoked { at, .. } = known.state
             && at + limits::UNDO_WINDOW < self.now()
-            && self.is_revoked_in(tx, id)?
+            && self.is_revoked_in(tx, &known)
             && revocations::is_filled(tx.connection)?
         {
             // Nobody can take that back any more, and the log is no place to be filled by asking again and again.
@@ -146,15 +146,15 @@ impl Service {
         id: AuthorizationId,
         options: &RevokeOptions,
     ) -> Result<(), Error> {
-        let selection = Selection::Ids(vec![id.0]);
+        let (selection, set) = (Selection::Ids(vec![id.0]), to_set(vec![id.0]));
         let since = self.now() - limits::UNDO_WINDOW;
-        if self.is_revoked_in(tx, id)?
+        if self.split(tx, &set)?.0.is_empty()
             && revocations::has_act(tx.connection, context.channel, &selection.describe(), since)?
         {
             tx.rely();
             return Ok(());
         }
-        self.revoke_in(tx, context, &selection, to_set(vec![id.0]), options)?;
+        self.revoke_in(tx, context, &selection, set, options)?;
         Ok(())
     }
 
@@ -310,10 +310,6 @@ impl Service {
         already |= revoked & set;
         already -= restored & set;
         Ok((set - &already, already))
-    }
-
-    fn is_revoked_in(&self, tx: &mut Tx<'_>, id: AuthorizationId) -> Result<bool, StoreError> {
-        Ok(self.split(tx, &to_set(vec![id.0]))?.0.is_empty())
     }
 
     fn initiating_entity(&self, context: &Context, selection: &Selection, set: &RoaringBitmap) -> InitiatingEntity {

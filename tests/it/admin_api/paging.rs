@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::BigInt;
+use diesel::{QueryableByName, RunQueryDsl as _};
 use orest::domain::ids::{ApplicationId, UserId};
 use orest::domain::object_id::{object_id, parse_object_id};
+use orest::store::app_services::{self, UserOrder, UserQuery};
 use orest::store::records::{self, SqlValue};
 use orest::store::users::{self, NewUser};
-use orest::store::{StoreError, app_services};
+use orest::store::{Connection, Store, StoreError};
 use serde_json::{Value, json};
 
 use super::{Admin, app, refused};
+use crate::support::database::{Kind, TestDatabase};
 
 const REGISTERED: i64 = 120;
 
@@ -129,4 +134,82 @@ async fn behind_a_user_who_is_gone() {
     let path = format!("{}/users?after={}", app(2), object_id(last));
     assert_eq!(admin.ids(&path).await[0], json!(object_id(last + 1)));
     assert_eq!(admin.get(&format!("{path}&sort=creation_date")).await, refused(400, "InvalidParameter"));
+}
+
+/// What has been read in a transaction so far.
+#[derive(Clone, Copy, Debug, QueryableByName)]
+struct Reads {
+    /// How often the index of this order was gone through.
+    #[diesel(sql_type = BigInt)]
+    index: i64,
+    /// How often all users were.
+    #[diesel(sql_type = BigInt)]
+    table: i64,
+    /// How many users' rows were read.
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+impl Reads {
+    fn so_far(connection: &mut Connection, index: &str) -> Self {
+        let query = format!(
+            "SELECT pg_stat_get_xact_numscans('{index}'::regclass) AS index, \
+             pg_stat_get_xact_numscans('res_users'::regclass) AS table, \
+             pg_stat_get_xact_tuples_fetched('res_users'::regclass) AS rows"
+        );
+        diesel::sql_query(query).get_result(connection).unwrap()
+    }
+}
+
+/// A large application's page comes out of the index of its order, and reads no more users than it shows.
+#[tokio::test]
+async fn a_page_is_read_from_its_index_on_postgresql() {
+    const LIMIT: i64 = 50;
+    if !Kind::has_postgres() {
+        return;
+    }
+    let database = tokio::task::spawn_blocking(|| {
+        let database = TestDatabase::migrated(Kind::Postgres);
+        let made = "TIMESTAMP '2026-11-20 12:00:00' - n * INTERVAL '1 minute'";
+        let fill = format!(
+            "INSERT INTO orest_application (name, client_id, create_date, write_date) VALUES ('Large', 'large', now(), now()); \
+             INSERT INTO res_users (login, name, login_date, create_date, write_date) \
+             SELECT 'user-' || n, 'User', CASE WHEN n % 3 > 0 THEN {made} END, {made}, now() FROM generate_series(1, 20000) AS n; \
+             INSERT INTO orest_authorization (application_id, user_id, grant_type, scope, create_date, write_date) \
+             SELECT 1, id, 'authorization_code', 'read', now(), now() FROM res_users; ANALYZE"
+        );
+        database.connect().batch_execute(&fill).unwrap();
+        database
+    });
+    let database = database.await.unwrap();
+    let url = database.url.clone();
+    let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.unwrap().unwrap();
+    for (order, index) in
+        [(UserOrder::CreateDate, "res_users_create_date_idx"), (UserOrder::LoginDate, "res_users_login_date_idx")]
+    {
+        for descending in [false, true] {
+            for after in [None, Some(UserId(10_000))] {
+                let query = UserQuery {
+                    pending: Some(false),
+                    ids: None,
+                    active: Some(true),
+                    providers: Vec::new(),
+                    order,
+                    descending,
+                    after,
+                    limit: LIMIT,
+                };
+                let case = format!("{query:?}");
+                let read = move |connection: &mut Connection| {
+                    let before = Reads::so_far(connection, index);
+                    let page = app_services::list_users(connection, ApplicationId(1), &query)?;
+                    Ok::<_, StoreError>((page.unwrap().len(), before, Reads::so_far(connection, index)))
+                };
+                let (shown, before, now) = store.read(read).await.unwrap();
+                assert_eq!((shown, now.index - before.index, now.table - before.table), (50, 1, 0), "{case}");
+                // Whether he is on the page, what is shown of him, and behind whom it begins.
+                assert!(now.rows - before.rows <= 2 * LIMIT + 2, "{case}: {} rows", now.rows - before.rows);
+            }
+        }
+    }
 }

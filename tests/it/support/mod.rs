@@ -6,6 +6,7 @@ pub mod database;
 pub mod http;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -61,18 +62,27 @@ impl Clock for ManualClock {
 }
 
 /// The same randomness in each run.
-pub struct SeededEntropy(Mutex<ChaCha20Rng>);
+pub struct SeededEntropy {
+    random: Mutex<ChaCha20Rng>,
+    drawn: AtomicU64,
+}
 
 impl SeededEntropy {
     /// Randomness of this seed.
     pub fn new(seed: u64) -> Self {
-        Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))
+        Self { random: Mutex::new(ChaCha20Rng::seed_from_u64(seed)), drawn: AtomicU64::new(0) }
+    }
+
+    /// How often something was drawn from it: the salt of a password that is hashed is one time.
+    pub fn drawn(&self) -> u64 {
+        self.drawn.load(Ordering::SeqCst)
     }
 }
 
 impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
+        self.drawn.fetch_add(1, Ordering::SeqCst);
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
     }
 }
 
@@ -98,6 +108,8 @@ pub struct TestService {
     pub service: Service,
     /// Its clock.
     pub clock: Arc<ManualClock>,
+    /// Its randomness.
+    pub entropy: Arc<SeededEntropy>,
     /// Its database, for what the service does not offer.
     pub store: Store,
     /// "Mail Reader" and "Report Maker", which may ask for the scopes `read` and `write`; their secret is `secret`.
@@ -124,7 +136,8 @@ impl TestService {
     pub async fn empty_on(kind: Kind) -> Self {
         let database = TestDatabase::migrated(kind);
         let clock = Arc::new(ManualClock::new());
-        let (store, service) = open(&database, &clock, SEED).await;
+        let entropy = Arc::new(SeededEntropy::new(SEED));
+        let (store, service) = open(&database, &clock, &entropy).await;
         let now = clock.now();
         let users = store.write(move |tx| insert_users(tx.connection, now)).await.expect("users");
         let mut applications = Vec::new();
@@ -145,7 +158,8 @@ impl TestService {
         }
         let applications = applications.try_into().expect("two were made");
         let devices = devices.try_into().expect("two were made");
-        Self { starts: 0, service, clock, store, applications, devices, users, database: Arc::new(database) }
+        let database = Arc::new(database);
+        Self { starts: 0, service, clock, entropy, store, applications, devices, users, database }
     }
 
     /// The same with authorizations: 1 Bob's of Mail Reader, expired, because its code was never exchanged; 2 Alice's of Mail
@@ -181,10 +195,12 @@ impl TestService {
     /// The same database opened anew, as after a restart.
     pub async fn restart(&self) -> Self {
         let starts = self.starts + 1;
-        let (store, service) = open(&self.database, &self.clock, SEED + starts).await;
+        let entropy = Arc::new(SeededEntropy::new(SEED + starts));
+        let (store, service) = open(&self.database, &self.clock, &entropy).await;
         Self {
             starts,
             service,
+            entropy,
             clock: Arc::clone(&self.clock),
             store,
             applications: self.applications.clone(),
@@ -196,10 +212,12 @@ impl TestService {
 
     /// The same over another database, to which everything was moved.
     pub async fn moved_to(&self, url: &DatabaseUrl) -> Self {
-        let (store, service) = open_at(url.clone(), &self.clock, SEED + 100).await;
+        let entropy = Arc::new(SeededEntropy::new(SEED + 100));
+        let (store, service) = open_at(url.clone(), &self.clock, &entropy).await;
         Self {
             starts: self.starts,
             service,
+            entropy,
             clock: Arc::clone(&self.clock),
             store,
             applications: self.applications.clone(),
@@ -325,17 +343,15 @@ fn callback_of(application: &Application) -> String {
     format!("{CALLBACK}/{}", application.client_id)
 }
 
-async fn open(database: &TestDatabase, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
-    open_at(database.url.clone(), clock, seed).await
+async fn open(database: &TestDatabase, clock: &Arc<ManualClock>, entropy: &Arc<SeededEntropy>) -> (Store, Service) {
+    open_at(database.url.clone(), clock, entropy).await
 }
 
-async fn open_at(url: DatabaseUrl, clock: &Arc<ManualClock>, seed: u64) -> (Store, Service) {
+async fn open_at(url: DatabaseUrl, clock: &Arc<ManualClock>, entropy: &Arc<SeededEntropy>) -> (Store, Service) {
     let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.expect("no panic").expect("opens");
     let keys = KeyRing::new(vec![SealingKey::new(KeyId(1), &[7; 32])]).expect("has a key");
-    let clock = Arc::clone(clock);
-    let service = Service::start(store.clone(), keys, clock, Arc::new(SeededEntropy::new(seed)))
-        .await
-        .expect("the service starts");
+    let (clock, entropy) = (Arc::clone(clock), Arc::clone(entropy));
+    let service = Service::start(store.clone(), keys, clock, entropy).await.expect("the service starts");
     tokio::spawn(service.clone().fill_columns());
     (store, service)
 }

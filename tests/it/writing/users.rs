@@ -86,6 +86,35 @@ async fn what_ends_what() {
     }
 }
 
+/// Hashing takes a core for a while, and sign-ins would wait: who may not set a password makes nobody do it.
+#[tokio::test]
+async fn a_password_is_hashed_only_for_who_may_set_it() {
+    let test = TestService::new().await;
+    let new = |login: &str| json!({"name": "New", "login": login, "password": "secret"});
+    let several = json!([[new("a"), new("b"), new("c")]]);
+    let drawn = || test.entropy.drawn();
+    for login in ["alice", "olga", "portia"] {
+        for (method, args) in [
+            ("write", json!([[3], {"password": "another one"}])),
+            ("write", json!([[2], {"password": "another one"}])),
+            ("create", json!([new("new")])),
+            ("create", several.clone()),
+            ("copy", json!([[3], {"password": "another one"}])),
+        ] {
+            let before = drawn();
+            let got = answer(&test, login, MODEL, method, args.clone(), json!({})).await;
+            assert!(got.as_str().is_some_and(|text| text.starts_with("odoo.exceptions.AccessError")), "{login}: {got}");
+            assert_eq!(drawn(), before, "{login} {method}({args})");
+        }
+    }
+    // A salt for each that is.
+    let before = drawn();
+    assert_eq!(answer(&test, "erna", MODEL, "create", several, json!({})).await, json!([9, 10, 11]));
+    assert_eq!(drawn(), before + 3);
+    assert_eq!(answer(&test, "admin", MODEL, "write", json!([[3], {"password": "x"}]), json!({})).await, json!(true));
+    assert_eq!(drawn(), before + 4);
+}
+
 #[tokio::test]
 async fn deleting_keeps_what_others_linked() {
     let test = TestService::new().await;
