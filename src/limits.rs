@@ -90,7 +90,7 @@ pub const NEAR_PAGE: u64 = 1_000;
 pub const AUTHORIZATION_ID_MAX: u32 = u32::MAX;
 /// Authorizations whose slots are made at a time: 2 MB of them.
 pub const LIVE_BLOCK: usize = 1 << 16;
-/// Users that are kept in memory, with some 400 bytes each. A check that needs another one reads him, and the one that came first goes.
+/// Users that are kept in memory, with some 200 bytes each. A check that needs another one reads him, and the one that came first goes.
 pub const LIVE_USERS_MAX: usize = 100_000;
 /// Applications, and as many model schemes, that are kept in memory.
 pub const LIVE_APPLICATIONS_MAX: usize = 10_000;
@@ -99,7 +99,7 @@ pub const MIGRATION_WAIT: Duration = Duration::from_secs(600);
 /// How far the clocks of several nodes may be apart where one judges by another's.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Rows that are read at a time when the live state is loaded …
-pub const LOAD_BATCH: i64 = 5_000;
+pub const LOAD_BATCH: i64 = 2_000;
 /// … and connections that do so; the others of [`READERS`] answer meanwhile.
 pub const LOADERS: u32 = 2;
 /// Ids that one statement names by itself: SQLite takes 32,766 values.

@@ -44,10 +44,10 @@ impl Passwd {
         // Waits for the nodes as any write does, but is none of them.
         let service = Service::without_keys(store, clock, entropy, config.cluster).await?;
         let user = service.user_to_reset(self.login.clone()).await?;
-        let password = self.password(&user.login)?;
+        let password = self.password(user.login())?;
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let receipt = service.reset_password(user.id, &password, format!("orest passwd on {machine}")).await?;
-        let (login, revoked) = (&user.login, count(receipt.revoked, "authorization"));
+        let (login, revoked) = (user.login(), count(receipt.revoked, "authorization"));
         say(format_args!("The password of {login} is changed. His sessions have ended, and {revoked} of his revoked."));
         if self.generate {
             say(format_args!("Sign in as {login} / {password}   (shown this once)"));

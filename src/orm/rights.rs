@@ -212,7 +212,7 @@ impl Env<'_> {
             Some(id) => self.orm.service.user(id).await.map_err(|error| self.refused(error))?,
             None => None,
         };
-        let name = user.map_or_else(|| self.actor().login.clone(), |user| user.name.clone());
+        let name = user.map_or_else(|| self.actor().login.clone(), |user| user.name().to_owned());
         Ok(OdooError::access(format!(
             "Uh-oh! Looks like you have stumbled upon some top-secret records.\n\n\
              Sorry, {name} (id={}) doesn't have '{}' access to:\n- {} ({})\n\n\

@@ -211,7 +211,7 @@ fn check_may(actor: &Actor) -> Result<(), Error> {
 }
 
 fn is_address_of(user: &User, email: &str) -> bool {
-    user.email.as_deref().unwrap_or(&user.login).eq_ignore_ascii_case(email)
+    user.email().unwrap_or(user.login()).eq_ignore_ascii_case(email)
 }
 
 /// The service's UUID with the user's number, in decimal digits, in place of the zeros that it ends in.

@@ -67,7 +67,7 @@ pub struct AdminSession {
 impl Service {
     /// Who shows this API key, if it is his and good for [`RPC_SCOPE`]; `None`: it is not, or he may not sign in.
     pub async fn user_by_own_api_key(&self, login: &str, key: &str) -> Result<Option<SignedIn>, Error> {
-        let found = self.user_by_api_key(key, RPC_SCOPE).await?.filter(|user| user.login == login);
+        let found = self.user_by_api_key(key, RPC_SCOPE).await?.filter(|user| user.login() == login);
         let Some(user) = found else { return Ok(None) };
         let row = self.api_key_row(key).await?;
         Ok(row.filter(|(_, owner)| *owner == user.id).map(|(id, _)| SignedIn::by_api_key(user, id)))
@@ -77,7 +77,7 @@ impl Service {
     pub async fn is_key_of_disabled_user(&self, login: &str, key: &str) -> Result<bool, Error> {
         let Some((_, owner)) = self.api_key_row(key).await? else { return Ok(false) };
         let owner = self.user(owner).await?;
-        Ok(owner.is_some_and(|user| user.login == login && !user.active))
+        Ok(owner.is_some_and(|user| user.login() == login && !user.active))
     }
 
     /// Begins a session of a member of "REST API Admin".

@@ -93,11 +93,11 @@ impl Service {
                 let Some(user) = users::find(tx.connection, id)? else { return Ok(None) };
                 users::set_password(tx.connection, id, Some(&hash), None, now)?;
                 // Nobody else may pass for him, whatever was noted before.
-                users::set_login(tx.connection, id, &user.login)?;
+                users::set_login(tx.connection, id, user.login())?;
                 users::delete_local_identity(tx.connection, id)?;
-                users::insert_identity(tx.connection, id, "local-userpass", &user.login, now)?;
+                users::insert_identity(tx.connection, id, "local-userpass", user.login(), now)?;
                 service.user_changed_in(tx, id)?;
-                Ok::<_, Error>(Some(user.login))
+                Ok::<_, Error>(Some(user.login().to_owned()))
             })
             .await?;
         Ok(login.map(|login| (login, password)))

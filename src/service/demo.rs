@@ -12,10 +12,11 @@ use crate::domain::revocation::Channel;
 use crate::domain::scope::Scope;
 use crate::domain::secret::Secret;
 use crate::domain::selection::Selection;
+use crate::domain::time::Timestamp;
 use crate::domain::token::SealedToken;
 use crate::domain::user::Group;
 use crate::store::applications::{self, NewApplication};
-use crate::store::demo::{self, Owners, PastAuthorization};
+use crate::store::demo::{self, Owners, PastAuthorization, PastDevice, PastUser};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -173,15 +174,38 @@ impl Service {
     async fn add_demo_devices(&self) -> Result<(), Error> {
         let now = self.now();
         self.write(move |tx| {
-            for user in 3..25 {
-                demo::insert_device(tx.connection, user, "Firefox on Linux", false, now - DAY)?;
-                if user % 3 == 0 {
-                    demo::insert_device(tx.connection, user, "Chrome on Android", true, now - HOUR)?;
-                }
-            }
-            Ok(())
+            let computer = |user_id| PastDevice { user_id, name: "Firefox on Linux", mobile: false, at: now - DAY };
+            let phone = |user_id| PastDevice { user_id, name: "Chrome on Android", mobile: true, at: now - HOUR };
+            let of = |user| [Some(computer(user)), (user % 3 == 0).then(|| phone(user))];
+            let devices: Vec<_> = (3..25).flat_map(of).flatten().collect();
+            Ok(demo::insert_devices(tx.connection, &devices)?)
         })
         .await
+    }
+
+    /// Adds users to what is there, each with a device, but without a password. Calls `progress` with how many there are so far.
+    pub async fn add_past_users(&self, count: u64, progress: impl Fn(u64)) -> Result<(), Error> {
+        if self.store.read(demo::find_last_user).await? == 0 {
+            return Err(no_demo());
+        }
+        let now = self.now();
+        let mut done = 0;
+        while done < count {
+            let batch = BATCH.min(count - done);
+            self.write(move |tx| {
+                // Who is there already has a smaller number, and so another login.
+                let first = demo::find_last_user(tx.connection)?.unsigned_abs() + 1;
+                let rows: Vec<_> = (first..first + batch).map(|number| person(number, now)).collect();
+                let ids = demo::insert_users(tx.connection, &rows)?;
+                let seen = |user_id| PastDevice { user_id, name: "Firefox on Linux", mobile: false, at: now - DAY };
+                let devices: Vec<_> = ids.into_iter().map(seen).collect();
+                Ok::<_, Error>(demo::insert_devices(tx.connection, &devices)?)
+            })
+            .await?;
+            done += batch;
+            progress(done);
+        }
+        Ok(())
     }
 
     /// Adds authorizations of the past to what is there, spread over users and applications: most live, some expired.
@@ -189,9 +213,7 @@ impl Service {
     pub async fn add_past_authorizations(&self, count: u64, progress: impl Fn(u64)) -> Result<(), Error> {
         let owners = self.store.read(demo::list_owners).await?;
         if owners.users.is_empty() || owners.applications.is_empty() {
-            return Err(Error::Conflict(
-                "there must be a user and an application first; start with `orest serve --demo`".to_owned(),
-            ));
+            return Err(no_demo());
         }
         let owners = Arc::new(owners);
         let now = self.now();
@@ -253,7 +275,9 @@ impl Service {
     /// An access token to try first: alice lets the first application in, as she would through the consent page.
     pub async fn demo_token(&self) -> Result<Option<SealedToken>, Error> {
         let Some(application) = self.client(APPLICATIONS[0].client_id).await? else { return Ok(None) };
-        let Some(alice) = self.user(UserId(3)).await?.filter(|user| user.login == USERS[0].0) else { return Ok(None) };
+        let Some(alice) = self.user(UserId(3)).await?.filter(|user| user.login() == USERS[0].0) else {
+            return Ok(None);
+        };
         let redirect_uri = APPLICATIONS[0].redirect_uris[0];
         let consent = Consent {
             application: Arc::clone(&application),
@@ -271,8 +295,40 @@ impl Service {
     }
 }
 
+fn no_demo() -> Error {
+    Error::Conflict("there must be a user and an application first; start with `orest serve --demo`".to_owned())
+}
+
+/// The user of this number: the names are those of the demo's own users, mixed.
+fn person(number: u64, now: Timestamp) -> PastUser {
+    const HOMES: [(&str, Option<&str>); 5] = [
+        ("en_US", None),
+        ("de_DE", Some("Europe/Berlin")),
+        ("fr_FR", Some("Europe/Paris")),
+        ("en_US", Some("America/New_York")),
+        ("es_ES", Some("America/Argentina/Buenos_Aires")),
+    ];
+    let names = |index: u64| USERS[usize::try_from(index).unwrap_or(0) % USERS.len()].1.split_once(' ');
+    let (first, last) = names(number).zip(names(number / 22)).map_or(("", ""), |(one, other)| (one.0, other.1));
+    // The first of a name has no number behind it.
+    let namesake = Some(number / 484).filter(|round| *round > 0).map_or_else(String::new, |round| round.to_string());
+    let short = format!("{first}.{last}{namesake}").to_lowercase();
+    let email = format!("{short}@example.com");
+    let (lang, tz) = HOMES[usize::try_from(number).unwrap_or(0) % HOMES.len()];
+    PastUser {
+        // With most people it is their address.
+        login: if number % 10 == 9 { short } else { email.clone() },
+        name: format!("{first} {last}"),
+        email,
+        lang,
+        tz,
+        group: if number % 4 == 3 { Group::Portal } else { Group::User },
+        created_at: now - DAY * u32::try_from(100 + number % 900).unwrap_or(100),
+    }
+}
+
 /// The `index`-th authorization of the past. Arithmetic instead of chance, so that every demo is the same.
-fn past(index: u64, owners: &Owners, now: crate::domain::time::Timestamp) -> PastAuthorization {
+fn past(index: u64, owners: &Owners, now: Timestamp) -> PastAuthorization {
     let place = |index: u64, count: usize| usize::try_from(index).unwrap_or(0) % count;
     let age = HOUR * u32::try_from(1 + index * 37 % 2_000).unwrap_or(1);
     let created_at = now - age;

@@ -184,22 +184,24 @@ impl Service {
         }
     }
 
-    /// Loads the authorizations after `after` up to `last`.
+    /// Loads the authorizations after `after` up to `last`: on one thread, where each batch takes the memory that the one before it
+    /// has left. What has happened since the first of them was read overrules the rows.
     async fn load_part(&self, mut after: i64, last: i64) -> Result<u64, Error> {
-        let mut count = 0;
-        loop {
-            let live = Arc::clone(&self.live);
-            let read = self.store.read(move |connection| {
-                let epoch = live.epoch();
+        let service = self.clone();
+        let read = self.store.read(move |connection| {
+            let (epoch, mut count) = (service.live.epoch(), 0);
+            loop {
                 let rows = authorizations::list_slots(connection, after, last, limits::LOAD_BATCH)?;
-                // If all was forgotten in between, it is loaded anew after this.
-                live.fill(epoch, &rows);
-                Ok::<_, StoreError>(rows.last().map(|row| (row.id, rows.len() as u64)))
-            });
-            let Some((id, rows)) = read.await? else { return Ok(count) };
-            self.loading.done.fetch_add((id - after).unsigned_abs(), Ordering::Relaxed);
-            after = id;
-            count += rows;
-        }
+                let Some(id) = rows.last().map(|row| row.id) else { return Ok(count) };
+                if !service.live.fill(epoch, &rows) {
+                    // All was forgotten in between, and is loaded anew after this.
+                    return Ok(count);
+                }
+                service.loading.done.fetch_add((id - after).unsigned_abs(), Ordering::Relaxed);
+                after = id;
+                count += rows.len() as u64;
+            }
+        });
+        read.await
     }
 }

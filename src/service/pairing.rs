@@ -194,7 +194,7 @@ impl Service {
         let Some(user) = self.user(id).await? else { return Ok(None) };
         if id == SUPERUSER {
             let groups = GroupSet::closure([Group::System]);
-            return Ok(Some(Actor { user: Some(id), login: user.login.clone(), groups }));
+            return Ok(Some(Actor { user: Some(id), login: user.login().to_owned(), groups }));
         }
         if !user.from_odoo {
             return Ok(None);

@@ -144,7 +144,7 @@ impl Service {
         password: &str,
         address: Option<IpAddr>,
     ) -> Result<bool, Error> {
-        let signed_in = self.user_by_password(&session.user.login, password, address).await?;
+        let signed_in = self.user_by_password(session.user.login(), password, address).await?;
         let Some(signed_in) = signed_in.filter(|signed_in| signed_in.user.id == session.user.id) else {
             return Ok(false);
         };

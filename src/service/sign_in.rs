@@ -177,7 +177,7 @@ impl Service {
         address: Option<IpAddr>,
     ) -> Result<Option<Arc<User>>, Error> {
         if let Some(user) = self.user_by_api_key(secret, RPC_SCOPE).await?
-            && user.login == login
+            && user.login() == login
         {
             return Ok(Some(user));
         }
@@ -210,7 +210,7 @@ impl Service {
 
     /// What a user may do.
     pub fn actor(user: &User) -> Actor {
-        Actor { user: Some(user.id), login: user.login.clone(), groups: user.groups }
+        Actor { user: Some(user.id), login: user.login().to_owned(), groups: user.groups }
     }
 
     /// A random text that nobody can guess, 64 hexadecimal digits, to tie a form to a browser.
@@ -230,7 +230,7 @@ impl Service {
         address: Option<IpAddr>,
     ) -> Result<Option<SecretHash>, Error> {
         let Some(user) = self.user(user).await? else { return Ok(None) };
-        let signed_in = self.user_by_password(&user.login, password, address).await?;
+        let signed_in = self.user_by_password(user.login(), password, address).await?;
         Ok(signed_in.filter(|signed_in| signed_in.user.id == user.id).and_then(|signed_in| match signed_in.proof {
             Proof::Password(hash) => Some(SecretHash::of(&hash)),
             Proof::Ticket | Proof::ApiKey(_) => None,

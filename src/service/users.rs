@@ -156,7 +156,7 @@ fn find_to_reset(connection: &mut Connection, login: Option<&str>) -> Result<Use
     for id in users::list_acting_in(connection, Group::System)? {
         administrators.extend(users::find(connection, UserId(id))?);
     }
-    let logins = administrators.iter().map(|user| user.login.clone()).collect::<Vec<_>>().join(", ");
+    let logins = administrators.iter().map(User::login).collect::<Vec<_>>().join(", ");
     let user = match login {
         Some(login) => users::find_by_login(connection, login)?.map(|(user, _)| user),
         None if administrators.len() == 1 => administrators.pop(),
@@ -166,7 +166,7 @@ fn find_to_reset(connection: &mut Connection, login: Option<&str>) -> Result<Use
         Some(user) if user.may_act() => Ok(user),
         Some(user) => {
             let state = if user.pending { "pending" } else { "disabled" };
-            let login = user.login;
+            let login = user.login();
             Err(Error::Conflict(format!(
                 "{login} is {state}, and a password would not let him in: give one to an administrator, who can change that: {logins}"
             )))

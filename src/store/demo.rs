@@ -4,9 +4,79 @@ use diesel::prelude::*;
 
 use super::connection::Connection;
 use super::error::StoreError;
-use super::schema::{orest_authorization as authorization, orest_device as device};
+use super::schema::{
+    orest_application as application, orest_authorization as authorization, orest_device as device,
+    res_groups_users_rel as membership, res_users as user,
+};
 use crate::domain::authorization::GrantType;
 use crate::domain::time::Timestamp;
+use crate::domain::user::Group;
+
+/// A user of the past, without a password: nobody can sign in as him.
+#[derive(Clone, Debug)]
+pub struct PastUser {
+    /// What he would sign in with.
+    pub login: String,
+    /// What people call him.
+    pub name: String,
+    /// Where to write to him.
+    pub email: String,
+    /// The language of what he reads.
+    pub lang: &'static str,
+    /// Where he is.
+    pub tz: Option<&'static str>,
+    /// What he may do.
+    pub group: Group,
+    /// When he came.
+    pub created_at: Timestamp,
+}
+
+/// Adds rows; gives their ids, in order. At most some 2,000 at a time.
+pub fn insert_users(connection: &mut Connection, rows: &[PastUser]) -> Result<Vec<i64>, StoreError> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                user::login.eq(&row.login),
+                user::name.eq(&row.name),
+                user::email.eq(&row.email),
+                user::lang.eq(row.lang),
+                user::tz.eq(row.tz),
+                user::active.eq(true),
+                user::state.eq("confirmed"),
+                user::create_date.eq(row.created_at),
+                user::write_date.eq(row.created_at),
+            )
+        })
+        .collect();
+    let insert = diesel::insert_into(user::table).values(&values);
+    let ids = match connection {
+        Connection::Postgres(connection) => insert.returning(user::id).load(connection)?,
+        Connection::Sqlite(sqlite) => {
+            insert.execute(sqlite)?;
+            last_ids(find_last_user(connection)?, rows.len())
+        }
+    };
+    let members: Vec<_> =
+        ids.iter().zip(rows).map(|(id, row)| (membership::uid.eq(*id), membership::gid.eq(row.group.id()))).collect();
+    let insert = diesel::insert_into(membership::table).values(&members);
+    match connection {
+        Connection::Postgres(connection) => insert.execute(connection)?,
+        Connection::Sqlite(connection) => insert.execute(connection)?,
+    };
+    Ok(ids)
+}
+
+/// The largest id of a user, or 0.
+pub fn find_last_user(connection: &mut Connection) -> Result<i64, StoreError> {
+    let last: Option<i64> = user::table.select(diesel::dsl::max(user::id)).first(connection)?;
+    Ok(last.unwrap_or(0))
+}
+
+/// The ids of the rows that were added last. SQLite has no RETURNING for many, but gives ids in order to its single writer.
+fn last_ids(last: i64, count: usize) -> Vec<i64> {
+    (last - i64::try_from(count).unwrap_or(0) + 1..=last).collect()
+}
 
 /// An authorization of the past.
 #[derive(Clone, Debug)]
@@ -57,41 +127,53 @@ pub fn insert_authorizations(connection: &mut Connection, rows: &[PastAuthorizat
     let insert = diesel::insert_into(authorization::table).values(&values);
     match connection {
         Connection::Postgres(connection) => return Ok(insert.returning(authorization::id).load(connection)?),
-        // Without RETURNING: ids are given in order to the single writer, so the last one tells all.
         Connection::Sqlite(connection) => insert.execute(connection)?,
     };
     let last: Option<i64> = authorization::table.select(diesel::dsl::max(authorization::id)).first(connection)?;
-    let last = last.unwrap_or(0);
-    let count = i64::try_from(rows.len()).unwrap_or(0);
-    Ok((last - count + 1..=last).collect())
+    Ok(last_ids(last.unwrap_or(0), rows.len()))
 }
 
-/// Adds a device that somebody was seen at.
-pub fn insert_device(
-    connection: &mut Connection,
-    user: i64,
-    name: &str,
-    mobile: bool,
-    at: Timestamp,
-) -> Result<i64, StoreError> {
-    let (browser, platform) = name.split_once(" on ").unwrap_or((name, ""));
-    Ok(diesel::insert_into(device::table)
-        .values((
-            device::user_id.eq(user),
-            device::name.eq(name),
-            device::platform.eq(platform),
-            device::browser.eq(browser),
-            device::device_type.eq(if mobile { "mobile" } else { "computer" }),
-            device::ip_address.eq("192.0.2.1"),
-            device::first_activity.eq(at),
-            device::last_activity.eq(at),
-            device::create_uid.eq(user),
-            device::create_date.eq(at),
-            device::write_uid.eq(user),
-            device::write_date.eq(at),
-        ))
-        .returning(device::id)
-        .get_result(connection)?)
+/// A device that somebody was seen at.
+#[derive(Clone, Copy, Debug)]
+pub struct PastDevice {
+    /// Whose.
+    pub user_id: i64,
+    /// The browser, " on ", and the platform.
+    pub name: &'static str,
+    /// Whether it is a phone.
+    pub mobile: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Adds devices. At most some 2,000 at a time.
+pub fn insert_devices(connection: &mut Connection, rows: &[PastDevice]) -> Result<(), StoreError> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let (browser, platform) = row.name.split_once(" on ").unwrap_or((row.name, ""));
+            (
+                device::user_id.eq(row.user_id),
+                device::name.eq(row.name),
+                device::platform.eq(platform),
+                device::browser.eq(browser),
+                device::device_type.eq(if row.mobile { "mobile" } else { "computer" }),
+                device::ip_address.eq("192.0.2.1"),
+                device::first_activity.eq(row.at),
+                device::last_activity.eq(row.at),
+                device::create_uid.eq(row.user_id),
+                device::create_date.eq(row.at),
+                device::write_uid.eq(row.user_id),
+                device::write_date.eq(row.at),
+            )
+        })
+        .collect();
+    let insert = diesel::insert_into(device::table).values(&values);
+    match connection {
+        Connection::Postgres(connection) => insert.execute(connection)?,
+        Connection::Sqlite(connection) => insert.execute(connection)?,
+    };
+    Ok(())
 }
 
 /// To spread trial data over: users, each with his devices, and applications.
@@ -105,16 +187,13 @@ pub struct Owners {
 
 /// Reads them.
 pub fn list_owners(connection: &mut Connection) -> Result<Owners, StoreError> {
-    use super::schema::{orest_application, res_users};
-    let ids: Vec<i64> = res_users::table
-        .filter(res_users::active.eq(true))
-        .order(res_users::id)
-        .select(res_users::id)
-        .load(connection)?;
+    let ids: Vec<i64> = user::table.filter(user::active.eq(true)).order(user::id).select(user::id).load(connection)?;
     let devices: Vec<(i64, i64)> =
-        device::table.order(device::id).select((device::user_id, device::id)).load(connection)?;
-    let of = |user| devices.iter().filter(|(owner, _)| *owner == user).map(|(_, id)| *id).collect();
-    let applications =
-        orest_application::table.order(orest_application::id).select(orest_application::id).load(connection)?;
+        device::table.order((device::user_id, device::id)).select((device::user_id, device::id)).load(connection)?;
+    let applications = application::table.order(application::id).select(application::id).load(connection)?;
+    let of = |user| {
+        let start = devices.partition_point(|(owner, _)| *owner < user);
+        devices[start..].iter().take_while(|(owner, _)| *owner == user).map(|(_, id)| *id).collect()
+    };
     Ok(Owners { users: ids.into_iter().map(|id| (id, of(id))).collect(), applications })
 }

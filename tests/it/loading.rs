@@ -1,5 +1,7 @@
 //! The live state at start-up: what a check needs is read before anybody asks, and readiness waits for it.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use orest::cluster::Description;
@@ -10,7 +12,8 @@ use orest::domain::token::{Claims, Generation, TokenKind};
 use orest::service::loading::Loaded;
 use orest::service::revoke::RevokeOptions;
 use orest::service::verify::Refusal;
-use orest::store::StoreError;
+use orest::store::{StoreError, authorizations};
+use serde_json::json;
 
 use crate::support::http::TestServer;
 use crate::support::{SeededEntropy, TestService};
@@ -50,7 +53,7 @@ async fn what_is_loaded_is_never_read_again() {
         assert_eq!(from_memory(&test, &token(&test, TokenKind::Access, id)).err(), refusal, "{id}");
     }
     for login in ["admin", "alice", "bob", "paul"] {
-        assert_eq!(test.service.user(test.uid(login)).await.unwrap().unwrap().login, login);
+        assert_eq!(test.service.user(test.uid(login)).await.unwrap().unwrap().login(), login);
     }
     if test.service.cluster().is_alone() {
         // Its device is looked at too.
@@ -58,6 +61,38 @@ async fn what_is_loaded_is_never_read_again() {
     }
     assert!(test.service.user(UserId(1)).await.unwrap().is_some_and(|system| !system.may_act()));
     assert!(test.service.device_revoked(DeviceId(99)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_demo_has_as_many_users_as_were_asked_for() {
+    let test = TestService::new().await;
+    let told = Mutex::new(Vec::new());
+    // More than one batch, and then more: no login is given twice.
+    for count in [2_001, 499] {
+        test.service.add_past_users(count, |done| told.lock().unwrap().push(done)).await.unwrap();
+    }
+    assert_eq!(*told.lock().unwrap(), [2_000, 2_001, 499]);
+    test.service.add_past_authorizations(5_000, |_| {}).await.unwrap();
+    join(&test).await;
+    let loaded = test.service.load_live_state().await.unwrap();
+    assert_eq!(loaded, Loaded { authorizations: 5_007, users: 2_508, applications: 2, devices: 2_502 });
+    let rows = test.store.read(|connection| authorizations::list_slots(connection, 7, i64::MAX, 5_000)).await.unwrap();
+    let owners: HashSet<_> = rows.iter().filter_map(|row| row.user_id).collect();
+    assert!(owners.len() > 2_400, "{} users have let an application in", owners.len());
+
+    // What is kept of them is what their rows say.
+    let (domain, fields) = (json!([["id", ">", 8]]), json!(["login", "name", "email", "lang", "tz"]));
+    let rows = test.call("admin", "res.users", "search_read", json!([domain, fields]), json!({})).await.unwrap();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 2_500);
+    for row in rows {
+        let user = test.service.user(UserId(row["id"].as_i64().unwrap())).await.unwrap().unwrap();
+        let kept = (user.login(), user.name(), user.email(), user.lang(), user.tz());
+        let text = |field: &str| row[field].as_str();
+        let [login, name, lang] = ["login", "name", "lang"].map(|field| text(field).unwrap());
+        assert_eq!(kept, (login, name, text("email"), lang, text("tz")));
+        assert!(user.may_act() && user.email().unwrap().starts_with(user.login()), "{user:?}");
+    }
 }
 
 /// What was committed last may not have reached memory: nobody is to be sent here any more.

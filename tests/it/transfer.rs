@@ -215,7 +215,7 @@ async fn everything_arrives() {
     // A service over the new one knows the tokens, refreshes them, and gives no id twice.
     let there = test.moved_to(&to).await;
     let verdict = there.service.verify(tokens.access.reveal()).await.unwrap();
-    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login == "bob")));
+    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login() == "bob")));
     let refresh = tokens.refresh.unwrap();
     there.service.refresh(&there.applications[1], refresh.reveal(), None, None).await.unwrap();
     let added = there.service.add_user("new", "New", &[], None).await.unwrap();
@@ -396,7 +396,7 @@ async fn everything_arrives_on_postgresql_and_comes_back() {
 
     let there = test.moved_to(&database.url).await;
     let verdict = there.service.verify(tokens.access.reveal()).await.unwrap();
-    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login == "bob")));
+    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login() == "bob")));
     there.service.refresh(&there.applications[1], tokens.refresh.unwrap().reveal(), None, None).await.unwrap();
     assert_eq!(there.service.add_user("new", "New", &[], None).await.unwrap(), UserId(10), "9 was somebody's");
     let bob = Selection::Users(vec![there.uid("bob")]);

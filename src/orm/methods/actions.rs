@@ -214,7 +214,7 @@ async fn preview_json(env: &Env<'_>, preview: Preview) -> Result<Value, OdooErro
             None => None,
         };
         let id = id.map_or(Value::Bool(false), |id| id.0.into());
-        let name = user.map_or(Value::Bool(false), |user| user.name.as_str().into());
+        let name = user.map_or(Value::Bool(false), |user| user.name().into());
         users.push(json!({"id": id, "name": name, "count": count}));
     }
     let mut applications = Vec::with_capacity(preview.applications.len());

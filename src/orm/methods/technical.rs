@@ -122,8 +122,8 @@ async fn caller(env: &Env<'_>) -> Result<Option<Arc<User>>, OdooError> {
 fn context_get<'a>(env: &'a Env<'a>, _: &'static Model, _: Arguments) -> Answer<'a> {
     Box::pin(async move {
         let user = caller(env).await?;
-        let lang = user.as_ref().map_or("en_US", |user| &user.lang);
-        let tz = user.as_ref().and_then(|user| user.tz.as_deref()).map_or(Value::Bool(false), Value::from);
+        let lang = user.as_ref().map_or("en_US", |user| user.lang());
+        let tz = user.as_ref().and_then(|user| user.tz()).map_or(Value::Bool(false), Value::from);
         Ok(json!({"lang": lang, "tz": tz, "uid": env.caller.uid}))
     })
 }

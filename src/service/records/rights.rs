@@ -63,7 +63,7 @@ pub fn check_records(
         return Ok(());
     }
     let name = match actor.user {
-        Some(id) => users::find(connection, id)?.map_or_else(|| actor.login.clone(), |user| user.name),
+        Some(id) => users::find(connection, id)?.map_or_else(|| actor.login.clone(), |user| user.name().to_owned()),
         None => actor.login.clone(),
     };
     Err(hidden(actor, &name, model, operation).into())

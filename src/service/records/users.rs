@@ -58,7 +58,7 @@ impl Change<'_, '_> {
         match POWERS.into_iter().find(above) {
             Some(group) => Err(OdooError::access(format!(
                 "{} is in the group '{}' and you are not: ask somebody who is.",
-                user.name,
+                user.name(),
                 group.label()
             ))
             .into()),
@@ -75,7 +75,7 @@ impl Change<'_, '_> {
         for id in ids {
             let user = users::find(self.tx.connection, UserId(*id))?;
             if let Some(user) = user.filter(|user| user.pending) {
-                let name = user.name;
+                let name = user.name();
                 return Err(
                     OdooError::user(format!("{name} is pending: a user who is not confirmed yet {why_not}.")).into()
                 );
@@ -196,7 +196,7 @@ impl Change<'_, '_> {
     /// Under another login nobody goes on who signed in under the old one.
     fn rename(&mut self, id: i64, login: &str) -> Result<(), RecordError> {
         let Some(user) = users::find(self.tx.connection, UserId(id))? else { return Ok(()) };
-        if user.login == login {
+        if user.login() == login {
             return Ok(());
         }
         sessions::delete_of(self.tx.connection, UserId(id))?;

@@ -114,9 +114,9 @@ fn put(out: &mut HeaderMap, verified: &Verified) {
 
 /// Only what the user can't change himself: a name of his choice could be somebody's login.
 fn put_user(out: &mut HeaderMap, user: &User) {
-    out.insert(USER, header_value(&user.login));
-    out.insert(PREFERRED_USERNAME, header_value(&user.login));
-    if let Some(email) = user.email.as_ref().filter(|email| !is_self_chosen(email, user)) {
+    out.insert(USER, header_value(user.login()));
+    out.insert(PREFERRED_USERNAME, header_value(user.login()));
+    if let Some(email) = user.email().filter(|email| !is_self_chosen(email, user)) {
         out.insert(EMAIL, header_value(email));
     }
     let groups: Vec<_> = user.groups.iter().map(|group| group.xmlid()).collect();
@@ -125,7 +125,7 @@ fn put_user(out: &mut HeaderMap, user: &User) {
 
 /// In Odoo everybody sets his own e-mail address, and could choose somebody else's. His login he can't.
 fn is_self_chosen(email: &str, user: &User) -> bool {
-    user.from_odoo && !email.eq_ignore_ascii_case(&user.login)
+    user.from_odoo && !email.eq_ignore_ascii_case(user.login())
 }
 
 /// The text as UTF-8; control characters, `%` and white space at the ends, which readers of headers take off, are

@@ -220,7 +220,7 @@ fn describe<'a>(verified: &'a Verified, scheme: Option<&'a ModelScheme>, issuer:
         active: true,
         scope: &verified.scope,
         client_id: &application.client_id,
-        username: verified.user.as_ref().map(|user| user.login.as_str()),
+        username: verified.user.as_ref().map(|user| user.login()),
         token_type,
         exp: Some(claims.expires_at).filter(|at| *at != Claims::NEVER),
         iat: claims.issued_at,

@@ -136,22 +136,22 @@ pub async fn get_lang_list(_: Arc<AppState>, _: Arc<Call>, _: Params) -> Answer 
 
 /// `session_info` of series 19.0, without what only the web client's own pages need.
 fn info(state: &AppState, user: &User) -> Value {
-    let tz = user.tz.as_ref().map_or(json!(false), |tz| json!(tz));
+    let tz = user.tz().map_or(json!(false), |tz| json!(tz));
     json!({
         "uid": user.id.0,
         "is_system": user.groups.contains(Group::System),
         "is_admin": user.groups.contains(Group::ErpManager),
         "is_public": user.groups.contains(Group::Public),
         "is_internal_user": user.groups.contains(Group::User),
-        "user_context": {"lang": user.lang, "tz": tz, "uid": user.id.0},
+        "user_context": {"lang": user.lang(), "tz": tz, "uid": user.id.0},
         "db": state.settings.database,
         "server_version": version::SERIES,
         "server_version_info": version::info(),
         "support_url": state.settings.base_url,
-        "name": user.name,
-        "username": user.login,
-        "partner_write_date": user.write_date.format("%Y-%m-%d %H:%M:%S").to_string(),
-        "partner_display_name": user.name,
+        "name": user.name(),
+        "username": user.login(),
+        "partner_write_date": user.write_date().format("%Y-%m-%d %H:%M:%S").to_string(),
+        "partner_display_name": user.name(),
         "partner_id": false,
         "web.base.url": state.settings.base_url,
         "active_ids_limit": limits::SELECTION_IDS_MAX,
@@ -161,7 +161,7 @@ fn info(state: &AppState, user: &User) -> Value {
         "max_file_upload_size": limits::BODY_BYTES_MAX,
         "home_action_id": false,
         "currencies": {},
-        "bundle_params": {"lang": user.lang},
+        "bundle_params": {"lang": user.lang()},
         "test_mode": false,
         "view_info": {},
         "groups": {"base.group_allow_export": user.groups.contains(Group::AllowExport)},

@@ -75,7 +75,7 @@ impl From<&Verified> for Token {
             application_id: verified.application.id.0,
             client_id: verified.application.client_id.clone(),
             user_id: verified.user.as_ref().map(|user| user.id.0),
-            login: verified.user.as_ref().map(|user| user.login.clone()),
+            login: verified.user.as_ref().map(|user| user.login().to_owned()),
             device_id: verified.device.map(|device| device.0),
             scope: verified.scope.to_string(),
             issued_at: rfc3339(from_unix(verified.claims.issued_at)),

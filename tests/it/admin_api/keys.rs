@@ -15,7 +15,7 @@ async fn the_life_of_a_key() {
     let key = made["key"].as_str().unwrap().to_owned();
     let signs_in = async |scope: &str| service.user_by_api_key(&key, scope).await.unwrap();
     let user = signs_in("rpc").await.unwrap();
-    assert_eq!((user.name.as_str(), user.groups.iter().count()), ("nightly job", 1));
+    assert_eq!((user.name(), user.groups.iter().count()), ("nightly job", 1));
     assert!(signs_in("access:write").await.is_none(), "good for no more than it must be");
     let shown = json!({"_id": made["_id"], "name": "nightly job", "disabled": false});
     let path = format!("{keys}/{}", made["_id"].as_str().unwrap());

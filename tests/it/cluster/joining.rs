@@ -100,7 +100,7 @@ async fn one_that_is_gone_is_written_off_by_the_others() {
 async fn what_nobody_told_is_found() {
     let Some(cluster) = Cluster::start(2).await else { return };
     let service = &cluster.nodes[1].service;
-    assert_eq!(service.user(UserId(3)).await.unwrap().unwrap().login, "alice");
+    assert_eq!(service.user(UserId(3)).await.unwrap().unwrap().login(), "alice");
     cluster
         .execute(
             "BEGIN; SELECT 1 FROM orest_feed WHERE id = 1 FOR UPDATE; UPDATE res_users SET login = 'alina' WHERE id = 3; \
@@ -109,7 +109,7 @@ async fn what_nobody_told_is_found() {
              UPDATE orest_feed SET sequence = sequence + 1, tag = 'untold'; COMMIT",
         )
         .await;
-    until(async || service.user(UserId(3)).await.unwrap().unwrap().login == "alina").await;
+    until(async || service.user(UserId(3)).await.unwrap().unwrap().login() == "alina").await;
 }
 
 /// A database that was restored, or whose standby took over without the last commits, is another one than memory came from.

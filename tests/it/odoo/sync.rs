@@ -107,7 +107,7 @@ async fn a_user_comes_with_all_that_is_known_here_of_him() {
     let demoted = user(50, "nina", json!({"name": false, "lang": false, "groups": [], "password_version": 4}));
     assert_eq!(paired.sync(&[demoted]).await, json!({"created": 0, "updated": 1, "revoked": 0}));
     let seen = paired.service().user(UserId(50)).await.unwrap().unwrap();
-    let got = (seen.name.as_str(), seen.email.as_deref(), seen.lang.as_str(), seen.groups.iter().count());
+    let got = (seen.name(), seen.email(), seen.lang(), seen.groups.iter().count());
     assert_eq!(got, ("nina", None, "en_US", 0), "the next who asks sees it");
 }
 
@@ -200,7 +200,7 @@ async fn another_person_of_the_same_number_inherits_nothing() {
 async fn logins_are_swapped_and_taken_over() {
     let paired = Paired::over(TestService::empty().await).await;
     paired.sync(&[user(10, "ann", json!({})), user(11, "ben", json!({})), user(12, "cid", json!({}))]).await;
-    let login = async |id| paired.service().user(UserId(id)).await.unwrap().map(|user| user.login.clone());
+    let login = async |id| paired.service().user(UserId(id)).await.unwrap().map(|user| user.login().to_owned());
     let tokens = [paired.issue(10).await.unwrap(), paired.issue(11).await.unwrap()];
     paired.sync(&[user(10, "ben", json!({})), user(11, "cid", json!({})), user(12, "ann", json!({}))]).await;
     assert_eq!([login(10).await, login(11).await, login(12).await].map(Option::unwrap), ["ben", "cid", "ann"]);

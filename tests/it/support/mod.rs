@@ -421,7 +421,7 @@ async fn the_fixture_says_what_it_is() {
     assert_eq!((test.uid("admin"), test.uid("alice")), (UserId(2), UserId(3)));
     let live = test.authorize("bob", 1, None, true).await.expect("exchanged");
     let verdict = test.service.verify(live.access.reveal()).await.expect("answers");
-    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login == "bob")));
+    assert!(verdict.is_ok_and(|verified| verified.user.is_some_and(|user| user.login() == "bob")));
     let again = test.restart().await;
     let bob = Selection::Users(vec![again.uid("bob")]);
     let receipt = again.service.revoke(&again.context("admin"), bob, RevokeOptions::default()).await.expect("revoked");

@@ -75,7 +75,7 @@ async fn the_dialogue() {
     assert_eq!((&shown["res_model"], &shown["name"]), (&json!("res.users.apikeys.show"), &json!("API Key Ready")));
     let key = shown["context"]["default_key"].as_str().expect("a key").to_owned();
     let user = test.service.user_by_api_key(&key, "rpc").await.expect("answers").expect("is good");
-    assert_eq!(user.login, "alice");
+    assert_eq!(user.login(), "alice");
     let gone = web.call(DESCRIPTION, "read", json!([[id]]), json!({})).await;
     assert_eq!(gone, json!([]));
 
@@ -154,7 +154,7 @@ async fn by_means_of_a_key() {
     let key = made["context"]["default_key"].clone();
     let second = web.call("res.users.apikeys", "generate", json!([key, null, "second", "2026-12-31"]), json!({})).await;
     let user = test.service.user_by_api_key(second.as_str().expect("a key"), "rpc").await.expect("answers");
-    assert_eq!(user.expect("is good").login, "admin");
+    assert_eq!(user.expect("is good").login(), "admin");
     let wrong = web.call("res.users.apikeys", "generate", json!(["nope", null, "x", null]), json!({})).await;
     assert_eq!(
         wrong,

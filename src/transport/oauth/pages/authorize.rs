@@ -101,7 +101,7 @@ fn consent_page(asked: &AuthorizationRequest, session: &Session, sid: &str, devi
                 ul.scopes aria-labelledby="what" { @for scope in asked.scope.iter() { li { code { (scope) } } } }
             }
             dl {
-                dt { "You" } dd { (user.name) " (" (user.login) ")" }
+                dt { "You" } dd { (user.name()) " (" (user.login()) ")" }
                 dt { "Device" } dd { (device) }
                 dt { "Back to" } dd { (asked.target()) }
             }
@@ -115,7 +115,7 @@ fn consent_page(asked: &AuthorizationRequest, session: &Session, sid: &str, devi
             }
             footer.soft {
                 p { "You or your administrator can take this back at any time." }
-                "Not " (user.name) "? " (sign_out_form(sid, &path(asked), "Sign out"))
+                "Not " (user.name()) "? " (sign_out_form(sid, &path(asked), "Sign out"))
             }
         },
     )

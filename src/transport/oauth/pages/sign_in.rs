@@ -301,7 +301,7 @@ fn form(
                 (fields)
             }
             @if let (Some(user), Some(cookie)) = (left.and_then(|left| left.user.as_ref()), sign_out_cookie(headers)) {
-                p.soft { "This browser is still signed in at the gateway, as " strong { (user.name) } " (" (user.login) ")." }
+                p.soft { "This browser is still signed in at the gateway, as " strong { (user.name()) } " (" (user.login()) ")." }
                 (sign_out_form(cookie, PATH, "Sign out"))
             }
         },
@@ -331,7 +331,7 @@ fn welcome(session: &Session, sid: &str) -> Response {
         "",
         &html! {
             h1 { "You are signed in" }
-            p { "as " strong { (session.user.name) } " (" (session.user.login) ")." }
+            p { "as " strong { (session.user.name()) } " (" (session.user.login()) ")." }
             (sign_out_form(sid, PATH, "Sign out"))
         },
     )
