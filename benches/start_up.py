@@ -7,7 +7,7 @@
     benches/start_up.py --users 100000 --database postgres://postgres@localhost/empty
 
 "Ready" is the first 200 of `/ready`: all that checks of tokens need is in memory. It counts from the start of the process.
-A database in which somebody lives already is taken as it is; with --data-dir it is kept.
+With --data-dir what was made is kept; a folder that a server has used already is measured as it is.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def main():
         data = options.data_dir or Path(temporary)
         place = ["--data-dir", data] + (["--database-url", options.database] if options.database else [])
         serve = [options.binary, "serve", *place, "--listen", address]
-        if not (data / "demo.json").exists():
+        if not (data / "sealing-keys").exists():
             measure([*serve, "--demo"], address)
             more = {"--users": options.users, "--authorizations": options.authorizations}
             more = [word for flag, count in more.items() if count for word in (flag, str(count))]
@@ -91,7 +91,8 @@ def main():
         measure(serve, address)
         rounds = [measure(serve, address) for _ in range(options.rounds)]
     print(rounds[0][0], "\n")
-    names = ("ready after, s", "of that loading, s", "processor, s", "memory at most until then, MB", "memory then, MB", "of that its own, MB")
+    names = ["ready after, s", "of that loading, s", "processor, s"]
+    names += ["memory at most until then, MB", "memory then, MB", "of that its own, MB"]
     print("| what | median | most |\n| --- | ---: | ---: |")
     for name, figures in zip(names, zip(*(figures for _, figures in rounds))):
         print(f"| {name} | {statistics.median(figures):.2f} | {max(figures):.2f} |")

@@ -188,9 +188,12 @@ impl Service {
     /// has left. What has happened since the first of them was read overrules the rows.
     async fn load_part(&self, mut after: i64, last: i64) -> Result<u64, Error> {
         let service = self.clone();
+        // Where the other part has failed, nobody waits for this one any more: all is tried again.
+        let waiting = Arc::new(());
+        let awaited = Arc::downgrade(&waiting);
         let read = self.store.read(move |connection| {
             let (epoch, mut count) = (service.live.epoch(), 0);
-            loop {
+            while awaited.strong_count() > 0 {
                 let rows = authorizations::list_slots(connection, after, last, limits::LOAD_BATCH)?;
                 let Some(id) = rows.last().map(|row| row.id) else { return Ok(count) };
                 if !service.live.fill(epoch, &rows) {
@@ -201,7 +204,10 @@ impl Service {
                 after = id;
                 count += rows.len() as u64;
             }
+            Ok(count)
         });
-        read.await
+        let count = read.await;
+        drop(waiting);
+        count
     }
 }
