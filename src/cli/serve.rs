@@ -175,6 +175,10 @@ impl Serve {
         if let Err(error) = app.service.cluster().leave().await {
             tracing::warn!(%error, "could not tell the other nodes that this one stops; they find out when its lease ends");
         }
+        // Of the last acts something is still to be written, which would come behind the checkpoint.
+        if let Err(error) = app.service.filled().await {
+            tracing::warn!(%error, "the lists' columns of the last acts are not filled in; the next start does that");
+        }
         app.service.checkpoint().await;
         tracing::info!("stopped");
         Ok(())

@@ -124,10 +124,9 @@ impl Service {
         options: &RevokeOptions,
     ) -> Result<(), Error> {
         // The columns are behind the acts, and may name one that has been taken back since.
-        if let Some(known) = authorizations::find(tx.connection, id)?
-            && let AuthorizationState::Revoked { at, .. } = known.state
+        if let Some(AuthorizationState::Revoked { at, .. }) =
+            authorizations::find(tx.connection, id)?.map(|known| known.state)
             && at + limits::UNDO_WINDOW < self.now()
-            && self.is_revoked_in(tx, &known)
             && revocations::is_filled(tx.connection)?
         {
             // Nobody can take that back any more, and the log is no place to be filled by asking again and again.

@@ -242,6 +242,7 @@ async fn what_was_given_up_stays_so() {
     let revoke = async || test.service.revoke(&test.context("admin"), revoked.clone(), RevokeOptions::default()).await;
     let count = async || test.store.read(|connection| revocations::list_after(connection, 0, 10)).await.unwrap().len();
     let act = revoke().await.unwrap().revocation.unwrap();
+    test.service.filled().await.unwrap();
     for _ in 0..3 {
         assert_eq!(post(&app, "/oauth2/revoke", MAIL, &[("token", &access)]).await.status, 200);
     }

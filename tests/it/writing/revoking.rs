@@ -1,5 +1,7 @@
 //! Every way to revoke.
 
+use orest::domain::selection::Selection;
+use orest::service::revoke::RevokeOptions;
 use serde_json::{Value, json};
 
 use super::{acts, answer, brief, live};
@@ -191,6 +193,99 @@ async fn what_another_act_holds_stays_revoked_however_often_it_is_handed_on() {
         .await,
         0
     );
+}
+
+/// A token of alice's, and the authorization that it names.
+async fn granted(test: &TestService) -> (orest::service::issue::Tokens, i64) {
+    let tokens = test.authorize("alice", 0, None, true).await.expect("exchanged");
+    let verified = test.service.verify(tokens.access.reveal()).await.expect("answers").expect("is good");
+    (tokens, verified.claims.authorization.0)
+}
+
+#[tokio::test]
+async fn what_no_act_holds_any_more_is_live_again() {
+    let test = TestService::new().await;
+    let (tokens, id) = granted(&test).await;
+    let admin = test.context("admin");
+    let revoke = async || {
+        let receipt = test.service.revoke(&admin, Selection::Ids(vec![id]), RevokeOptions::default()).await;
+        receipt.expect("revoked").revocation.expect("written down")
+    };
+    let undo = async |act| test.service.undo(&admin, act, None).await.expect("taken back").revoked;
+    let is_live = async || test.service.verify(tokens.access.reveal()).await.expect("answers").is_ok();
+    // In both orders: the act that found it revoked holds it after the other one, or never did.
+    for last_first in [false, true] {
+        let (first, second) = (revoke().await, revoke().await);
+        let (one, other) = if last_first { (second, first) } else { (first, second) };
+        assert_eq!((undo(one).await, is_live().await), (0, false), "{last_first}");
+        assert_eq!((undo(other).await, is_live().await), (1, true), "{last_first}");
+    }
+}
+
+/// An undo looks at the log before its turn to write: what is committed in between counts too. An act that comes in holds what
+/// it names, and of two that are taken back at once neither holds anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_while_an_undo_waits_counts() {
+    let test = TestService::new().await;
+    let (tokens, id) = granted(&test).await;
+    let act = {
+        let (service, admin) = (test.service.clone(), test.context("admin"));
+        move || {
+            let (service, admin) = (service.clone(), admin.clone());
+            async move {
+                let receipt = service.revoke(&admin, Selection::Ids(vec![id]), RevokeOptions::default()).await;
+                receipt.expect("revoked").revocation.expect("written down")
+            }
+        }
+    };
+    let undo = {
+        let (service, admin) = (test.service.clone(), test.context("admin"));
+        move |act| {
+            let (service, admin) = (service.clone(), admin.clone());
+            async move { service.undo(&admin, act, None).await.expect("taken back") }
+        }
+    };
+    let is_live = async || test.service.verify(tokens.access.reveal()).await.expect("answers").is_ok();
+    for round in 0..15 {
+        let first = act().await;
+        let held = hold_writer(&test).await;
+        let (other, undone) = (tokio::spawn(act()), tokio::spawn(undo(first)));
+        // Both have looked and wait, whichever comes first.
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        drop(held);
+        let second = other.await.expect("no panic");
+        undone.await.expect("no panic");
+        assert!(!is_live().await, "round {round}: the other act stands");
+        undo(second).await;
+        assert!(is_live().await, "round {round}: none does");
+
+        let (first, second) = (act().await, act().await);
+        let held = hold_writer(&test).await;
+        let undone = [tokio::spawn(undo(first)), tokio::spawn(undo(second))];
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        drop(held);
+        for undone in undone {
+            undone.await.expect("no panic");
+        }
+        assert!(is_live().await, "round {round}: both were taken back");
+    }
+}
+
+/// Lets every write wait until what is given is dropped.
+async fn hold_writer(test: &TestService) -> std::sync::mpsc::Sender<()> {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let store = test.store.clone();
+    tokio::spawn(async move {
+        let wait = move |_: &mut orest::store::Tx<'_>| {
+            let _ = begun.send(());
+            let _ = held.recv();
+            Ok::<_, orest::store::StoreError>(())
+        };
+        store.write(wait).await.expect("it only waits");
+    });
+    begins.await.expect("the writer has come to it");
+    hold
 }
 
 #[tokio::test]
