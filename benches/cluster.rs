@@ -78,10 +78,13 @@ async fn measure(nodes: usize) -> f64 {
     Times(acts).print(&format!("revoke one by id over HTTP, {count}, until the receipt"));
     if nodes > 1 {
         for (round, pause) in [None, Some(PAUSE)].into_iter().enumerate() {
+            let sleeper = Sleeper::start();
             let (after_commit, after_call) = propagate(&fleet, (ROUNDS + round) * ACTS, pause).await;
+            let late = sleeper.stop();
             let asked = pause.map_or_else(|| "without a pause".to_owned(), |pause| format!("every {pause:?}"));
             Times(after_commit).print(&format!("from the commit to the first refusal on the last node, asked {asked}"));
             Times(after_call).print(&format!("from the call to it, asked {asked}"));
+            Times(late).print("meanwhile, a thread that sleeps for 1 ms wakes this much late");
         }
     }
     check(&fleet).await
@@ -162,6 +165,36 @@ async fn propagate(fleet: &Fleet, from: usize, pause: Option<Duration>) -> (Vec<
     }
     connection.abort();
     (after_commit, after_call)
+}
+
+/// What the machine itself costs who waits for something.
+struct Sleeper {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<Vec<Duration>>,
+}
+
+impl Sleeper {
+    fn start() -> Self {
+        const SLEEP: Duration = Duration::from_millis(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut late = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                #[allow(clippy::disallowed_methods, reason = "it is a thread that is measured")]
+                std::thread::sleep(SLEEP);
+                late.push(start.elapsed().saturating_sub(SLEEP));
+            }
+            late
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> Vec<Duration> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("no panic")
+    }
 }
 
 /// Since 1970, as PostgreSQL counts.

@@ -1,12 +1,16 @@
 //! The one place where committed changes reach the memory of this node: in the order of the commits, each once, whoever
-//! brings them: the writer's thread its own and what others wrote before them, the feed what others write.
+//! brings them: the writer's thread its own and what others wrote before them, the feed what others write, and others
+//! themselves by what they say of it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use roaring::RoaringBitmap;
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::notices::{Announcement, Told};
+use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::revocation::{Kind, Revocation};
 use crate::live::Live;
 use crate::service::keys::Keys;
@@ -33,6 +37,8 @@ pub struct Applier {
     foreign: watch::Sender<u64>,
     /// How many acts have been applied.
     acts_applied: AtomicU64,
+    /// Woken when there are acts that must be read to be told of.
+    heard: Notify,
 }
 
 /// What wakes who fills in the columns behind the acts.
@@ -53,11 +59,21 @@ struct State {
     recent: VecDeque<Position>,
     /// The database's history is not the one that is applied here: nothing more is, until all is loaded anew.
     parted: bool,
+    /// The last own change that was applied although one before it was missing; the feed brings both again.
+    ahead: u64,
+    /// Acts that are applied and not told of yet, in order: from one on that was heard of, and has to be read.
+    untold: VecDeque<Untold>,
+}
+
+enum Untold {
+    /// Its number is all that is known of it.
+    Heard(u64),
+    Known(Arc<Revocation>),
 }
 
 impl State {
     fn at(position: Position) -> Self {
-        Self { recent: VecDeque::from([position.clone()]), position, parted: false }
+        Self { recent: VecDeque::from([position.clone()]), position, ..Self::default() }
     }
 
     fn advance(&mut self, position: &Position) {
@@ -84,7 +100,8 @@ impl Applier {
     /// For this memory.
     pub fn new(live: Arc<Live>, pairing: Arc<Current>, keys: Arc<Keys>) -> Self {
         let (acts, foreign, to_fill) = (broadcast::channel(1024).0, watch::channel(0).0, ToFill::default());
-        Self { live, pairing, keys, acts, to_fill, state: Mutex::default(), foreign, acts_applied: AtomicU64::new(0) }
+        let (state, acts_applied, heard) = (Mutex::default(), AtomicU64::new(0), Notify::new());
+        Self { live, pairing, keys, acts, to_fill, state, foreign, acts_applied, heard }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,7 +113,12 @@ impl Applier {
         &self.to_fill
     }
 
-    /// Acts as they are applied, for those who want to be told.
+    /// The keys that nodes know each other by.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Acts as they are applied, or soon after, for those who want to be told; in order.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Revocation>> {
         self.acts.subscribe()
     }
@@ -199,16 +221,70 @@ impl Applier {
             if change.position.sequence <= state.position.sequence {
                 continue;
             }
-            self.apply(&change.change);
+            self.apply(&mut state, &change.change);
             state.advance(&change.position);
             applied = true;
         }
         drop(state);
         if applied {
-            self.to_fill.others.notify_one();
-            self.foreign.send_modify(|count| *count = count.wrapping_add(1));
+            self.applied_foreign();
         }
         Ok(())
+    }
+
+    fn applied_foreign(&self) {
+        self.to_fill.others.notify_one();
+        self.foreign.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Applies what another node says that it has committed, if that follows what is applied here; who has done the acts is
+    /// told of later. `false`: the feed must be read.
+    pub fn hear(&self, said: &Announcement) -> bool {
+        let mut state = self.state();
+        if state.parted || said.after != state.position || state.ahead > state.position.sequence {
+            return false;
+        }
+        for ((tag, told), sequence) in said.changes.iter().zip(said.after.sequence + 1..) {
+            self.apply_told(&mut state, sequence, told);
+            state.advance(&Position { sequence, tag: tag.clone() });
+        }
+        drop(state);
+        self.applied_foreign();
+        true
+    }
+
+    /// Waits until there are acts that must be read to be told of.
+    pub async fn has_heard(&self) {
+        self.heard.notified().await;
+    }
+
+    /// The numbers of the first and the last act that must be read to be told of.
+    pub fn untold(&self) -> Option<(u64, u64)> {
+        let state = self.state();
+        let mut heard = state.untold.iter().filter_map(|untold| match untold {
+            Untold::Heard(sequence) => Some(*sequence),
+            Untold::Known(_) => None,
+        });
+        let first = heard.next()?;
+        Some((first, heard.next_back().unwrap_or(first)))
+    }
+
+    /// Tells of the acts up to this number, of which these were read; and of those behind them that were waiting for them.
+    pub fn tell_up_to(&self, last: u64, read: &[Arc<Revocation>]) {
+        let mut state = self.state();
+        while let Some(untold) = state.untold.pop_front() {
+            match untold {
+                Untold::Heard(sequence) if sequence > last => {
+                    state.untold.push_front(untold);
+                    return;
+                }
+                // One that is not there was lost with the database that had it.
+                Untold::Heard(sequence) => {
+                    read.iter().filter(|act| act.sequence == sequence).for_each(|act| self.tell(act));
+                }
+                Untold::Known(act) => self.tell(&act),
+            }
+        }
     }
 
     /// Applies what this node has committed, in order.
@@ -218,13 +294,15 @@ impl Applier {
             match position {
                 Some(position) if position.sequence <= state.position.sequence || state.parted => {}
                 Some(position) => {
-                    self.apply(change);
+                    self.apply(&mut state, change);
                     // What is missing in between, the feed brings.
                     if position.sequence == state.position.sequence + 1 {
                         state.advance(position);
+                    } else {
+                        state.ahead = position.sequence;
                     }
                 }
-                None => self.apply(change),
+                None => self.apply(&mut state, change),
             }
         }
         if changes.iter().any(|announced| matches!(announced.change, Change::Revocation(_))) {
@@ -232,23 +310,15 @@ impl Applier {
         }
     }
 
-    fn apply(&self, change: &Change) {
+    fn apply(&self, state: &mut State, change: &Change) {
         match change {
             Change::Revocation(act) => {
-                self.live.apply(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
-                tracing::info!(
-                    revocation = act.id.0,
-                    sequence = act.sequence,
-                    kind = act.kind.as_str(),
-                    actor = act.act.login,
-                    channel = act.act.channel.as_str(),
-                    requested = act.requested,
-                    changed = act.authorizations.len(),
-                    "revocation applied"
-                );
-                self.acts_applied.fetch_add(1, Ordering::Relaxed);
-                // Nobody listening is no error.
-                let _ = self.acts.send(Arc::clone(act));
+                self.apply_act(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
+                if state.untold.is_empty() {
+                    self.tell(act);
+                } else {
+                    state.untold.push_back(Untold::Known(Arc::clone(act)));
+                }
             }
             Change::User(id) => self.live.forget_user(*id),
             Change::Users => self.live.forget_users(),
@@ -257,6 +327,40 @@ impl Applier {
             Change::Pairing(pairing) => self.pairing.set(pairing.clone()),
             Change::Keys(registered) => self.keys.set_registered(registered.to_vec()),
         }
+    }
+
+    fn apply_told(&self, state: &mut State, sequence: u64, told: &Told) {
+        match told {
+            Told::Act { revokes, authorizations } => {
+                self.apply_act(sequence, &authorizations.0, *revokes);
+                state.untold.push_back(Untold::Heard(sequence));
+                self.heard.notify_one();
+            }
+            Told::User(id) => self.live.forget_user(UserId(*id)),
+            Told::Users => self.live.forget_users(),
+            Told::Applications => self.live.forget_applications(),
+            Told::Device(id) => self.live.forget_device(DeviceId(*id)),
+        }
+    }
+
+    fn apply_act(&self, sequence: u64, authorizations: &RoaringBitmap, revokes: bool) {
+        self.live.apply(sequence, authorizations, revokes);
+        self.acts_applied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn tell(&self, act: &Arc<Revocation>) {
+        tracing::info!(
+            revocation = act.id.0,
+            sequence = act.sequence,
+            kind = act.kind.as_str(),
+            actor = act.act.login,
+            channel = act.act.channel.as_str(),
+            requested = act.requested,
+            changed = act.authorizations.len(),
+            "revocation applied"
+        );
+        // Nobody listening is no error.
+        let _ = self.acts.send(Arc::clone(act));
     }
 }
 

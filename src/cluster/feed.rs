@@ -17,10 +17,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::applier::FollowError;
 use super::node::{Confirm, Description, Node};
+use super::notices;
 use crate::domain::secret::Secret;
 use crate::limits;
-use crate::store::changes::Position;
-use crate::store::link::{Heard, Link, Renewal};
+use crate::store::changes::{CHANNEL, Position};
+use crate::store::link::{APPLIED_CHANNEL, Ear, Link, Listening, Renewal};
 use crate::store::nodes::{self, Member};
 use crate::store::{Reader, StoreError};
 
@@ -102,11 +103,12 @@ impl Feed {
         }
     }
 
-    async fn open(&mut self) -> Result<(Link, mpsc::UnboundedReceiver<Heard>), StoreError> {
+    async fn open(&mut self) -> Result<(Link, mpsc::UnboundedReceiver<u64>), StoreError> {
         let node = &self.node;
         let channel = Secret::generate(node.entropy.as_ref(), "orest_proof_", 8);
         let prove = (!self.hears).then_some(channel.reveal());
-        let opened = Link::open(&node.url, node.patience(), prove).await?;
+        let listening = Listening { ear: &ear(node), prove };
+        let opened = Link::open(&node.url, node.patience(), listening).await?;
         self.hears = true;
         Ok(opened)
     }
@@ -151,6 +153,27 @@ impl Feed {
     }
 }
 
+/// Applies what others say that they have committed, and notes what they have applied, as it comes: whatever the task has just
+/// asked the database for, nobody waits for that.
+fn ear(node: &Arc<Node>) -> Ear {
+    let node = Arc::clone(node);
+    Arc::new(move |channel, payload| match channel {
+        CHANNEL => {
+            let (last, said) = notices::heard_announcement(node.applier.keys(), payload)?;
+            let applied = said.is_some_and(|said| node.applier.hear(&said));
+            (!applied).then_some(last)
+        }
+        APPLIED_CHANNEL => {
+            let (id, applied) = notices::heard_applied(node.applier.keys(), payload)?;
+            let known = |position: &Position| node.applier.has_been_at(position);
+            node.peers().acknowledged(&id, &applied, node.monotonic.now(), known);
+            node.tell_news();
+            None
+        }
+        _ => None,
+    })
+}
+
 /// Adds this process to the nodes. The feed is read after that is committed, so what is committed later waits for it.
 async fn join(node: Arc<Node>, description: Description) -> Result<String, StoreError> {
     let id = Secret::generate(node.entropy.as_ref(), "", 8).reveal().to_owned();
@@ -187,7 +210,7 @@ async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, Sto
 struct Line<'a> {
     feed: &'a mut Feed,
     link: Link,
-    heard: mpsc::UnboundedReceiver<Heard>,
+    heard: mpsc::UnboundedReceiver<u64>,
 }
 
 impl Line<'_> {
@@ -224,7 +247,9 @@ impl Line<'_> {
                     self.feed.joined(joined);
                     due.renewal = node.id().is_some();
                 }
-                heard = self.heard.recv() => self.take_in(heard, &mut due)?,
+                last = self.heard.recv() => {
+                    due.changed = last.ok_or_else(|| StoreError::Unavailable(self.link.ended()))?;
+                }
                 asked = self.feed.confirms.recv() => match asked {
                     Some(asked) => due.waiting.push(asked),
                     None => return Ok(()),
@@ -233,8 +258,8 @@ impl Line<'_> {
                 () = node.wake.notified() => due.renewal = true,
                 () = tokio::time::sleep_until(next_renewal) => {}
             }
-            while let Ok(heard) = self.heard.try_recv() {
-                self.take_in(Some(heard), &mut due)?;
+            while let Ok(last) = self.heard.try_recv() {
+                due.changed = due.changed.max(last);
             }
             while let Ok(asked) = self.feed.confirms.try_recv() {
                 due.waiting.push(asked);
@@ -244,19 +269,6 @@ impl Line<'_> {
             // Who asks does so because there is no lease: the same round may bring one.
             due.renewal |= !due.waiting.is_empty() && !self.feed.refused && node.description().is_some();
         }
-    }
-
-    fn take_in(&self, heard: Option<Heard>, due: &mut Due) -> Result<(), StoreError> {
-        match heard.ok_or_else(|| StoreError::Unavailable(self.link.ended()))? {
-            Heard::Changed(sequence) => due.changed = due.changed.max(sequence),
-            Heard::Applied(id, applied) => {
-                let node = &self.feed.node;
-                let known = |position: &Position| node.applier.has_been_at(position);
-                node.peers().acknowledged(&id, &applied, node.monotonic.now(), known);
-                node.tell_news();
-            }
-        }
-        Ok(())
     }
 
     /// Does what is due, and answers who waits.
@@ -347,9 +359,9 @@ impl Line<'_> {
 
     async fn acknowledge(&self) -> Result<(), StoreError> {
         let node = &self.feed.node;
-        let applied = node.applier.position();
-        match node.id() {
-            Some(id) => in_time(node.patience(), self.link.acknowledge(&id, &applied)).await,
+        let Some(id) = node.id() else { return Ok(()) };
+        match notices::applied(node.applier.keys(), &id, &node.applier.position()) {
+            Some(applied) => in_time(node.patience(), self.link.acknowledge(&applied)).await,
             None => Ok(()),
         }
     }

@@ -14,7 +14,9 @@ mod clock;
 mod feed;
 mod lease;
 mod node;
+mod notices;
 mod peers;
+mod telling;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -74,12 +76,12 @@ fn barrier_histogram() -> Histogram {
 
 struct Running {
     node: Arc<Node>,
-    task: AbortHandle,
+    tasks: [AbortHandle; 2],
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -107,8 +109,10 @@ impl Cluster {
         let (monotonic, clock) = clocks;
         let node = Arc::new(Node::new(url, store.clone(), applier, monotonic, clock, entropy, settings, confirms));
         store.set_hooks(Arc::new(OneOfMany(Arc::downgrade(&node))));
-        let task = tokio::spawn(Feed::new(Arc::clone(&node), asked).run()).abort_handle();
-        Self { running: Some(Arc::new(Running { node, task })), barrier_seconds: barrier_histogram() }
+        let feed = tokio::spawn(Feed::new(Arc::clone(&node), asked).run());
+        let telling = tokio::spawn(telling::run(Arc::clone(&node)));
+        let tasks = [feed.abort_handle(), telling.abort_handle()];
+        Self { running: Some(Arc::new(Running { node, tasks })), barrier_seconds: barrier_histogram() }
     }
 
     fn node(&self) -> Option<&Arc<Node>> {
@@ -223,7 +227,10 @@ impl Cluster {
         let Some(id) = node.leave() else { return Ok(()) };
         let applier = Arc::clone(&node.applier);
         // The transaction has brought memory to where the feed is.
-        let left = node.store.write(move |tx| crate::store::nodes::leave(tx.connection, &id, &applier.position()));
+        let left = node.store.write(move |tx| {
+            let applied = notices::applied(applier.keys(), &id, &applier.position());
+            crate::store::nodes::leave(tx.connection, &id, applied.as_deref())
+        });
         match timeout(limits::CONFIRM_TIMEOUT, left).await {
             Ok(left) => left.map(|()| tracing::info!("left the nodes of this database")),
             Err(_) => Err(StoreError::Unavailable("the database did not answer in time".to_owned())),
@@ -252,6 +259,10 @@ impl Hooks for Alone {
 
     fn another_server(&self) {}
 
+    fn announcement(&self, _: &Position, _: &[Announced], last: u64) -> String {
+        last.to_string()
+    }
+
     fn committed(&self, changes: &[Announced], _: Option<(Position, Vec<Member>)>) -> Option<Arc<Commit>> {
         self.0.committed(changes);
         None
@@ -278,6 +289,13 @@ impl Hooks for OneOfMany {
     fn another_server(&self) {
         if let Some(node) = self.0.upgrade() {
             node.suspect_lost_members();
+        }
+    }
+
+    fn announcement(&self, feed: &Position, changes: &[Announced], last: u64) -> String {
+        match self.0.upgrade() {
+            Some(node) => notices::announcement(node.applier.keys(), feed, changes, last),
+            None => last.to_string(),
         }
     }
 

@@ -146,6 +146,7 @@ pub struct SealingKey {
     cipher: Aes256GcmSiv,
     check: String,
     hashing: [u8; 32],
+    signing: [u8; 32],
 }
 
 impl SealingKey {
@@ -161,6 +162,7 @@ impl SealingKey {
             cipher: Aes256GcmSiv::new(bytes.into()),
             check: hex(&derive(b"orest sealing key: check value")),
             hashing: derive(b"orest sealing key: keyed hashes"),
+            signing: derive(b"orest sealing key: notifications"),
         }
     }
 
@@ -281,6 +283,26 @@ impl KeyRing {
         let mut mac = hmac(&self.sealing()?.hashing);
         mac.update(text.as_bytes());
         Ok(hex(&mac.finalize().into_bytes()))
+    }
+
+    /// A signature under what one node tells the others, which only who has the sealing key can make: `KEY.MAC`.
+    ///
+    /// # Errors
+    /// This node has no sealing key.
+    pub fn sign(&self, text: &str) -> Result<String, NoSealingKey> {
+        let key = self.sealing()?;
+        let mut mac = hmac(&key.signing);
+        mac.update(text.as_bytes());
+        Ok(format!("{}.{}", key.id.0, URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
+    }
+
+    /// Whether this is the signature of a node under `text`, by any key in force; in constant time.
+    pub fn has_signed(&self, text: &str, signature: &str) -> bool {
+        let Some((id, code)) = signature.split_once('.') else { return false };
+        let Some(key) = self.keys.iter().find(|key| id.parse() == Ok(key.id.0)) else { return false };
+        let mut mac = hmac(&key.signing);
+        mac.update(text.as_bytes());
+        URL_SAFE_NO_PAD.decode(code).is_ok_and(|code| mac.verify_slice(&code).is_ok())
     }
 
     /// Seals what a token says.
@@ -412,6 +434,19 @@ mod tests {
             assert_eq!(ring(&[3]).open(token.reveal()), Err(OpenError::UnknownKey));
             assert_eq!(format!("{token:?}"), "SealedToken");
         }
+    }
+
+    #[test]
+    fn what_a_node_says_is_told_from_what_anybody_says() {
+        let signature = ring(&[1, 2]).sign("b:7").expect("one seals");
+        assert!(signature.starts_with("2."), "{signature}");
+        assert!(ring(&[2, 3]).has_signed("b:7", &signature), "an older key counts as long as it is in force");
+        assert!(!ring(&[2]).has_signed("b:8", &signature));
+        assert!(!ring(&[1, 3]).has_signed("b:7", &signature), "by a key that is not in force");
+        for forged in ["", "2.", "2", ".", "x.y", &signature[..signature.len() - 1], &signature.replace("2.", "1.")] {
+            assert!(!ring(&[1, 2]).has_signed("b:7", forged), "{forged}");
+        }
+        assert_eq!(KeyRing::none().sign("b:7"), Err(NoSealingKey));
     }
 
     #[test]

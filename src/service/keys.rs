@@ -75,6 +75,16 @@ impl Keys {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).in_force)
     }
 
+    /// Signs what this node tells the others; `None`: it has no key to do so.
+    pub fn sign(&self, text: &str) -> Option<String> {
+        self.in_force().sign(text).ok()
+    }
+
+    /// Whether another node, or this one, has signed this.
+    pub fn has_signed(&self, text: &str, signature: &str) -> bool {
+        self.in_force().has_signed(text, signature)
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);

@@ -21,7 +21,7 @@ use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::revocation::Revocation;
 use crate::domain::token::RegisteredKey;
 
-/// Where nodes are told of changes: the payload is the last sequence number.
+/// Where nodes are told of changes.
 pub const CHANNEL: &str = "orest_change";
 
 /// What must be applied to the memory of every node after the commit; see [`super::Tx::announce`].
@@ -76,7 +76,7 @@ impl Change {
 }
 
 /// A place in the order of commitment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     /// How many changes there were.
     pub sequence: u64,
@@ -157,18 +157,16 @@ struct Placed {
     tag: String,
 }
 
-/// Tells the other nodes, as soon as this transaction is committed, that there are changes up to `last`; and gives all nodes
-/// that there are. Who joins later reads the feed after that.
+/// Tells the other nodes of its changes as soon as this transaction is committed, if it has any; and gives all nodes that
+/// there are. Who joins later reads the feed after that.
 ///
 /// For PostgreSQL alone, in one statement.
-pub fn close(connection: &mut Connection, last: Option<u64>) -> Result<Vec<Member>, StoreError> {
+pub fn close(connection: &mut Connection, announcement: Option<&str>) -> Result<Vec<Member>, StoreError> {
     const TOLD: &str = "SELECT node.id, node.name, node.renewals, node.lease_ms, node.applied_tag, node.applied_sequence \
          FROM (SELECT pg_notify($1, $2)) AS told JOIN orest_node AS node ON true";
     const UNTOLD: &str = "SELECT id, name, renewals, lease_ms, applied_tag, applied_sequence FROM orest_node";
-    let rows: Vec<MemberRow> = match last {
-        Some(last) => {
-            diesel::sql_query(TOLD).bind::<Text, _>(CHANNEL).bind::<Text, _>(last.to_string()).load(connection)?
-        }
+    let rows: Vec<MemberRow> = match announcement {
+        Some(text) => diesel::sql_query(TOLD).bind::<Text, _>(CHANNEL).bind::<Text, _>(text).load(connection)?,
         None => diesel::sql_query(UNTOLD).load(connection)?,
     };
     Ok(rows.into_iter().map(Member::from).collect())

@@ -18,6 +18,10 @@ pub trait Hooks: Send + Sync {
     /// It may lack what that one committed last. Only where there are others.
     fn another_server(&self);
 
+    /// What the other nodes are told once these changes are committed; they come after `feed`, and the last one is `last`. Only
+    /// where there are others.
+    fn announcement(&self, feed: &Position, changes: &[Announced], last: u64) -> String;
+
     /// These changes are committed, in this order; `feed` is where it is with them, and `members` are the nodes that there
     /// were inside the transaction. Called before anybody is answered and before the next transaction begins. Gives what those
     /// must know who wait until every node has applied them; `None`: there is no other node.

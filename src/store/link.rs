@@ -22,21 +22,20 @@ use super::error::StoreError;
 use super::nodes::Member;
 use super::postgres::{Place, PostgresUrl, Tls, chain, prepare};
 
-/// Where nodes tell what they have applied: `node:sequence:tag`.
-pub(super) const APPLIED_CHANNEL: &str = "orest_applied";
+/// Where nodes tell what they have applied.
+pub const APPLIED_CHANNEL: &str = "orest_applied";
 
-/// What a node tells there.
-pub(super) fn applied_payload(id: &str, applied: &Position) -> String {
-    format!("{id}:{}:{}", applied.sequence, applied.tag)
-}
+/// Takes in what is heard on a line, channel and payload, at once: nothing may wait in it. Gives up to where the feed is to be
+/// read for it.
+pub type Ear = Arc<dyn Fn(&str, &str) -> Option<u64> + Send + Sync>;
 
-/// What is heard on a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// There are changes up to this one.
-    Changed(u64),
-    /// This node has applied all changes up to this one.
-    Applied(String, Position),
+/// How a line is listened to.
+#[derive(Clone, Copy)]
+pub struct Listening<'a> {
+    /// Who hears.
+    pub ear: &'a Ear,
+    /// That anything is heard is tried first, by this name.
+    pub prove: Option<&'a str>,
 }
 
 /// A line that is open.
@@ -72,18 +71,18 @@ pub enum Renewal {
 }
 
 impl Link {
-    /// Opens a line to the first of the servers that lets us in and takes writes, and listens. What is heard comes until the
-    /// line is gone; then the channel is closed. Each server has the URL's `connect_timeout`; then each statement has half of
-    /// `patience`, so that there is time to ask something else. `prove`: that anything is heard is tried first.
+    /// Opens a line to the first of the servers that lets us in and takes writes, and listens. What `ear` leaves to be read comes
+    /// until the line is gone; then the channel is closed. Each server has the URL's `connect_timeout`; then each statement has half of
+    /// `patience`, so that there is time to ask something else.
     pub async fn open(
         url: &PostgresUrl,
         patience: Duration,
-        prove: Option<&str>,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<Heard>), StoreError> {
-        let opened = Self::connect(url, patience, prove).await?;
-        if let Some(channel) = prove {
+        listening: Listening<'_>,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<u64>), StoreError> {
+        let opened = Self::connect(url, patience, listening).await?;
+        if let Some(channel) = listening.prove {
             // By another connection: what a line says to itself is heard behind any pooler.
-            let (other, _heard) = Self::connect(url, patience, None).await?;
+            let (other, _heard) = Self::connect(url, patience, Listening { prove: None, ..listening }).await?;
             let hears = async {
                 other.one("SELECT pg_notify($1, '')", &[&channel]).await?;
                 opened.0.proof.notified().await;
@@ -101,8 +100,8 @@ impl Link {
     async fn connect(
         url: &PostgresUrl,
         patience: Duration,
-        prove: Option<&str>,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<Heard>), StoreError> {
+        listening: Listening<'_>,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<u64>), StoreError> {
         let tls = url.tls()?;
         let mut refusals = Vec::new();
         for place in url.places() {
@@ -110,7 +109,7 @@ impl Link {
                 Place::Folder(path) => {
                     let opened = timeout(url.timeout(), async {
                         let stream = UnixStream::connect(&path).await.map_err(|error| error.to_string())?;
-                        Self::enter(url, stream, "", &tls, patience, prove).await
+                        Self::enter(url, stream, "", &tls, patience, listening).await
                     });
                     match in_time(url, opened.await) {
                         Ok(opened) => return Ok(opened),
@@ -136,7 +135,7 @@ impl Link {
                         let opened = timeout(url.timeout(), async {
                             let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
                             prepare(&stream).map_err(|error| error.to_string())?;
-                            Self::enter(url, stream, &name, &tls, patience, prove).await
+                            Self::enter(url, stream, &name, &tls, patience, listening).await
                         });
                         match in_time(url, opened.await) {
                             Ok(opened) => return Ok(opened),
@@ -155,8 +154,8 @@ impl Link {
         host: &str,
         tls: &Tls,
         patience: Duration,
-        prove: Option<&str>,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<Heard>), String>
+        Listening { ear, prove }: Listening<'_>,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<u64>), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -167,7 +166,7 @@ impl Link {
         let proof = Arc::new(Notify::new());
         let proven = prove.map(|channel| (channel.to_owned(), Arc::clone(&proof)));
         let ended = Arc::<OnceLock<String>>::default();
-        let driver = tokio::spawn(drive(connection, tell, proven, Arc::clone(&ended)));
+        let driver = tokio::spawn(drive(connection, Arc::clone(ear), tell, proven, Arc::clone(&ended)));
         let link = Self { client, driver, proof, ended };
         let milliseconds = (patience / 2).as_millis();
         let mut text = format!(
@@ -214,9 +213,8 @@ impl Link {
     }
 
     /// Tells the others what this node has applied. Where the database refuses that, they find it in its row.
-    pub async fn acknowledge(&self, id: &str, applied: &Position) -> Result<(), StoreError> {
-        let text = applied_payload(id, applied);
-        match self.client.query_one("SELECT pg_notify($1, $2)", &[&APPLIED_CHANNEL, &text.as_str()]).await {
+    pub async fn acknowledge(&self, applied: &str) -> Result<(), StoreError> {
+        match self.client.query_one("SELECT pg_notify($1, $2)", &[&APPLIED_CHANNEL, &applied]).await {
             Err(error) if !is_refusal(&error) => Err(unavailable(&error)),
             _ => Ok(()),
         }
@@ -267,7 +265,8 @@ fn position(row: &Row) -> Result<Position, StoreError> {
 
 async fn drive<S, T>(
     mut connection: Connection<S, T>,
-    tell: mpsc::UnboundedSender<Heard>,
+    ear: Ear,
+    tell: mpsc::UnboundedSender<u64>,
     prove: Option<(String, Arc<Notify>)>,
     ended: Arc<OnceLock<String>>,
 ) where
@@ -289,24 +288,11 @@ async fn drive<S, T>(
         {
             proof.notify_one();
         }
-        if let Some(heard) = understand(notification.channel(), notification.payload())
-            && tell.send(heard).is_err()
+        if let Some(last) = ear(notification.channel(), notification.payload())
+            && tell.send(last).is_err()
         {
             return;
         }
-    }
-}
-
-fn understand(channel: &str, payload: &str) -> Option<Heard> {
-    match channel {
-        CHANNEL => payload.parse().ok().map(Heard::Changed),
-        APPLIED_CHANNEL => {
-            let (id, rest) = payload.split_once(':')?;
-            let (sequence, tag) = rest.split_once(':')?;
-            let applied = Position { sequence: sequence.parse().ok()?, tag: tag.to_owned() };
-            Some(Heard::Applied(id.to_owned(), applied))
-        }
-        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::sql_types::Text;
 use super::changes::{self, Position};
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
-use super::link::{APPLIED_CHANNEL, applied_payload};
+use super::link::APPLIED_CHANNEL;
 use super::schema::orest_node as node;
 use crate::domain::time::Timestamp;
 
@@ -174,15 +174,17 @@ pub fn now(connection: &mut Connection) -> Result<Timestamp, StoreError> {
     Ok(row.now)
 }
 
-/// Removes a node that has given its lease back. Those who wait for it on account of earlier commits are told that it is at
-/// `applied`, where the feed is in this transaction: it will never answer by what was before.
+/// Removes a node that has given its lease back. Those who wait for it on account of earlier commits are told what it has
+/// `applied`, which is where the feed is in this transaction: it will never answer by what was before.
 ///
 /// For PostgreSQL alone.
-pub fn leave(connection: &mut Connection, id: &str, applied: &Position) -> Result<(), StoreError> {
+pub fn leave(connection: &mut Connection, id: &str, applied: Option<&str>) -> Result<(), StoreError> {
     diesel::delete(node::table.find(id)).execute(connection)?;
-    diesel::sql_query("SELECT pg_notify($1, $2)")
-        .bind::<Text, _>(APPLIED_CHANNEL)
-        .bind::<Text, _>(applied_payload(id, applied))
-        .execute(connection)?;
+    if let Some(applied) = applied {
+        diesel::sql_query("SELECT pg_notify($1, $2)")
+            .bind::<Text, _>(APPLIED_CHANNEL)
+            .bind::<Text, _>(applied)
+            .execute(connection)?;
+    }
     Ok(())
 }

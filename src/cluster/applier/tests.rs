@@ -7,9 +7,10 @@ use diesel_migrations::MigrationHarness as _;
 use roaring::RoaringBitmap;
 
 use super::*;
+use crate::cluster::notices;
 use crate::domain::revocation::{Act, Channel, InitiatingEntity};
 use crate::domain::time::from_unix;
-use crate::domain::token::KeyRing;
+use crate::domain::token::{KeyId, KeyRing, RegisteredKey, SealingKey};
 use crate::store::migrations;
 use crate::store::revocations::NewRevocation;
 
@@ -20,6 +21,15 @@ const ONE: u32 = 7;
 
 fn applier() -> Applier {
     Applier::new(Arc::new(Live::new()), Arc::default(), Arc::new(Keys::new(KeyRing::none())))
+}
+
+/// The keys of a node that has one.
+fn signing() -> Keys {
+    let key = SealingKey::new(KeyId(1), &[1; 32]);
+    let registered = RegisteredKey { id: key.id(), check: key.check_value().to_owned(), seals: true };
+    let keys = Keys::new(KeyRing::new(vec![key]).expect("one"));
+    keys.set_registered(vec![registered]);
+    keys
 }
 
 fn place(sequence: u64) -> Position {
@@ -83,6 +93,22 @@ impl Feed {
         &self.changes[sequence - 1..sequence]
     }
 
+    /// The change with this number, as it is told to the other nodes.
+    fn said(&self, keys: &Keys, sequence: usize) -> Announcement {
+        let after = place(sequence as u64 - 1);
+        let payload = notices::announcement(keys, &after, self.own(sequence), sequence as u64);
+        notices::heard_announcement(keys, &payload).and_then(|(_, said)| said).expect("it is signed and short")
+    }
+
+    /// All acts.
+    fn acts(&self) -> Vec<Arc<Revocation>> {
+        let act = |announced: &Announced| match &announced.change {
+            Change::Revocation(act) => Arc::clone(act),
+            other => unreachable!("{other:?}"),
+        };
+        self.changes.iter().map(act).collect()
+    }
+
     /// Lets a node read up to this number, from where it is.
     fn follow(&mut self, applier: &Applier, to: u64) -> Result<(), FollowError> {
         applier.follow(&mut self.connection, &applier.position(), &place(to))
@@ -138,6 +164,51 @@ fn the_order_is_that_of_the_commits_though_they_come_in_another() {
         feed.follow(&applier, 3).expect("it follows");
         assert_eq!((applier.live.is_revoked(ONE), applier.position()), (Some(revoked), place(3)));
     }
+}
+
+/// Each is told of once, in order, with all that is known of it, also where an own act follows one that was only heard of.
+#[test]
+fn what_was_heard_holds_at_once_and_is_told_of_when_it_was_read() {
+    let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (UNDOES, 1), (REVOKES, 3)]));
+    let keys = signing();
+    let mut told = applier.subscribe();
+    assert!(applier.hear(&feed.said(&keys, 1)) && applier.hear(&feed.said(&keys, 2)));
+    assert_eq!((applier.position(), applier.acts_applied()), (place(2), 2));
+    assert_eq!((applier.live.is_revoked(1), applier.live.is_revoked(2)), (Some(true), Some(true)));
+    applier.committed(feed.own(3));
+    feed.follow(&applier, 4).expect("it follows");
+    assert_eq!(applier.live.is_revoked(1), Some(false));
+    assert!(told.try_recv().is_err(), "who it was is not known yet");
+    assert_eq!(applier.untold(), Some((1, 2)));
+    applier.tell_up_to(1, &feed.acts()[..1]);
+    assert_eq!((told.try_recv().map(|act| act.sequence), applier.untold()), (Ok(1), Some((2, 2))));
+    applier.tell_up_to(2, &feed.acts());
+    let order: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+    assert_eq!(order, feed.acts()[1..]);
+    assert_eq!(applier.untold(), None);
+}
+
+#[test]
+fn what_is_heard_out_of_its_place_is_read_instead() {
+    let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (UNDOES, 1), (REVOKES, 2)]));
+    let keys = signing();
+    assert!(!applier.hear(&feed.said(&keys, 2)), "one is missing before it");
+    assert!(applier.hear(&feed.said(&keys, 1)));
+    assert!(!applier.hear(&feed.said(&keys, 1)), "twice");
+    let another = Announcement { after: Position { tag: "another".to_owned(), ..place(1) }, ..feed.said(&keys, 2) };
+    assert!(!applier.hear(&another), "of another history");
+    assert_eq!((applier.position(), applier.live.is_revoked(1)), (place(1), Some(true)));
+    // An own change has been applied before one that is missing: only the feed brings both again, in order.
+    applier.committed(feed.own(3));
+    assert!(!applier.hear(&feed.said(&keys, 2)));
+    feed.follow(&applier, 3).expect("it follows");
+    assert_eq!(applier.live.is_revoked(1), Some(false));
+    feed.add(REVOKES, 3);
+    assert!(applier.hear(&feed.said(&keys, 4)), "now nothing is missing");
+    applier.part(|| {});
+    feed.add(REVOKES, 5);
+    assert!(!applier.hear(&feed.said(&keys, 5)), "the history has parted");
+    assert_eq!(applier.live.is_revoked(5), None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The line of a node to the database: which server it goes to, what passes on it, and what the database may refuse.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
@@ -9,7 +10,7 @@ use orest::domain::selection::Selection;
 use orest::service::Error;
 use orest::service::revoke::RevokeOptions;
 use orest::store::DatabaseUrl;
-use orest::store::link::Link;
+use orest::store::link::{Ear, Link, Listening};
 use orest::store::postgres::PostgresUrl;
 
 use super::joining::until;
@@ -50,15 +51,19 @@ async fn a_pooler_that_keeps_no_sessions_is_noticed() {
     let url = at(&cluster.database.url, |_| format!("127.0.0.1:{}", proxy.port));
     let url = PostgresUrl::parse(&format!("{url}?sslmode=disable")).unwrap();
     let patience = Duration::from_millis(500);
+    let ear: Ear = Arc::new(|_, _| None);
     for (line, passes) in [(Line::Good, true), (Line::Silent, false), (Line::Good, true)] {
         proxy.set(line);
-        let opened = Link::open(&url, patience, Some("orest_proof_of_a_test")).await;
+        let opened = Link::open(&url, patience, Listening { ear: &ear, prove: Some("orest_proof_of_a_test") }).await;
         let error = opened.err().map(|error| error.to_string());
         assert_eq!(error.is_none(), passes, "{line:?}: {error:?}");
         assert!(error.is_none_or(|error| error.contains("pool_mode = session")));
     }
     proxy.set(Line::Silent);
-    assert!(Link::open(&url, patience, None).await.is_ok(), "once is enough: later it may only be slow");
+    assert!(
+        Link::open(&url, patience, Listening { ear: &ear, prove: None }).await.is_ok(),
+        "once is enough: later it may only be slow"
+    );
 }
 
 /// Whether the database lets anybody write has nothing to do with whether a token is good.

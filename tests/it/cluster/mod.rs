@@ -1,6 +1,6 @@
 //! Several nodes on one PostgreSQL.
 //!
-//! * [`revoking`], [`joining`], [`keys`], [`line`](mod@line): in one process; when a call has returned on one node, no other acts on what was
+//! * [`revoking`], [`joining`], [`keys`], [`line`](mod@line), [`notices`]: in one process; when a call has returned on one node, no other acts on what was
 //!   before it.
 //! * [`commands`]: what the command line says when a node is cut off.
 //! * [`faults`]: real processes, and everything that can go wrong between them, by [`fleet`], [`proxy`] and [`postgres`];
@@ -20,6 +20,7 @@ mod fleet;
 mod joining;
 mod keys;
 mod line;
+mod notices;
 mod postgres;
 mod proxy;
 mod revoking;
