@@ -45,6 +45,11 @@ pub const UNDO_WINDOW: Duration = Duration::from_secs(15 * 60);
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
 /// Passwords that are hashed at a time: each takes 19 MiB and a core.
 pub const PASSWORD_HASHES_MAX: usize = 4;
+/// Authorizations of one act that other nodes apply as soon as they hear of it, on the task that hears. Of a larger one they
+/// read.
+pub const ANNOUNCED_MAX: u64 = 10_000;
+/// Acts that are applied on a node and not reported there, because who acted could not be read.
+pub const UNREPORTED_MAX: usize = 1_024;
 /// After so many wrong passwords of one user from one address (Odoo's `base.login_cooldown_after`) …
 pub const LOGIN_FAILURES_MAX: u32 = 10;
 /// … or so many from one address, whoever's, and so many API keys that are none …

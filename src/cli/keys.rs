@@ -1,16 +1,14 @@
 //! `orest keys`: the keys that seal tokens.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::{Place, beside_the_nodes};
 use crate::config::Config;
 use crate::config::keys::KeyFile;
 use crate::domain::time::{Clock as _, SystemClock, SystemEntropy};
 use crate::domain::token::KeyId;
-use crate::service::{Service, keys};
+use crate::service::keys;
 use crate::store::Store;
 
 /// List, rotate and retire the keys that seal tokens.
@@ -113,12 +111,6 @@ async fn rotate(store: &Store, file: &KeyFile, config: &Config) -> anyhow::Resul
     Ok(())
 }
 
-/// Waits for the nodes as any write does, but is none of them.
-async fn service(store: Store, config: &Config) -> anyhow::Result<Service> {
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    Ok(Service::without_keys(store, clock, entropy, config.cluster).await?)
-}
-
 async fn put_in_use(store: Store, config: &Config, file: &KeyFile, id: u16, anyway: bool) -> anyhow::Result<()> {
     let held = file.load()?;
     let rows = keys::list(&store).await?;
@@ -127,14 +119,14 @@ async fn put_in_use(store: Store, config: &Config, file: &KeyFile, id: u16, anyw
     if !held.keys().iter().any(|key| key.id().0 == id && key.check_value() == row.key.check) {
         anyhow::bail!("{} lacks key {id}: copy the file from the node where it was made", file.path().display());
     }
-    service(store, config).await?.put_key_in_use(KeyId(id), anyway).await?;
+    beside_the_nodes(store, config).await?.put_key_in_use(KeyId(id), anyway).await?;
     println!("Key {id} seals from now on. Older tokens go on until they expire.");
     Ok(())
 }
 
 async fn retire(store: Store, config: &Config, file: &KeyFile, id: u16) -> anyhow::Result<()> {
     let held = if file.exists() { Some(file.load()?) } else { None };
-    service(store, config).await?.retire_key(KeyId(id), held.as_ref()).await?;
+    beside_the_nodes(store, config).await?.retire_key(KeyId(id), held.as_ref()).await?;
     println!("Key {id} is retired; what it sealed opens no more.");
     if held.is_some_and(|held| held.ids().any(|own| own.0 == id)) {
         match file.remove(id) {

@@ -25,8 +25,12 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::App;
+use crate::config::keys::KeyFile;
 use crate::config::{Config, DatabaseLayer, Layer};
 use crate::domain::time::{SystemClock, SystemEntropy};
+use crate::domain::token::KeyRing;
+use crate::service::Service;
+use crate::store::Store;
 
 /// Authorization and revocation backend for Odoo: see who let which application in, and take it back.
 #[derive(Parser)]
@@ -150,6 +154,14 @@ impl Place {
 fn say(text: impl std::fmt::Display) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A service that is none of the nodes, but waits for them as theirs do: see [`Service::beside_the_nodes`].
+async fn beside_the_nodes(store: Store, config: &Config) -> anyhow::Result<Service> {
+    let file = KeyFile::in_folder(&config.data_dir);
+    let keys = if file.exists() { file.load()? } else { KeyRing::none() };
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    Ok(Service::beside_the_nodes(store, keys, clock, entropy, config.cluster).await?)
 }
 
 async fn start(config: &Config) -> anyhow::Result<App> {

@@ -1,18 +1,16 @@
 //! `orest passwd`: a lost password, on the server's own machine.
 
 use std::io::BufRead as _;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::client::count;
 use super::client::prompt::Prompt;
-use super::{Place, say};
+use super::{Place, beside_the_nodes, say};
 use crate::config::Config;
 use crate::domain::secret::Secret;
-use crate::domain::time::{SystemClock, SystemEntropy};
-use crate::service::Service;
+use crate::domain::time::SystemEntropy;
 use crate::store::{Claim, ClaimError, Store};
 
 /// Set a password on the server's own machine, when nobody can sign in any more; asks for it twice.
@@ -40,9 +38,7 @@ impl Passwd {
         let config = self.place.config_of_existing()?;
         let _claim = claim(&config)?;
         let store = Store::open_current(&config.database)?;
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        // Waits for the nodes as any write does, but is none of them.
-        let service = Service::without_keys(store, clock, entropy, config.cluster).await?;
+        let service = beside_the_nodes(store, &config).await?;
         let user = service.user_to_reset(self.login.clone()).await?;
         let password = self.password(user.login())?;
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();

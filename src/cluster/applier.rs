@@ -12,6 +12,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::notices::{Announcement, Told};
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::revocation::{Kind, Revocation};
+use crate::limits;
 use crate::live::Live;
 use crate::service::keys::Keys;
 use crate::service::pairing::Current;
@@ -37,8 +38,8 @@ pub struct Applier {
     foreign: watch::Sender<u64>,
     /// How many acts have been applied.
     acts_applied: AtomicU64,
-    /// Woken when there are acts that must be read to be told of.
-    heard: Notify,
+    /// Woken when there are acts that must be read to be reported.
+    unreported: Notify,
 }
 
 /// What wakes who fills in the columns behind the acts.
@@ -59,16 +60,33 @@ struct State {
     recent: VecDeque<Position>,
     /// The database's history is not the one that is applied here: nothing more is, until all is loaded anew.
     parted: bool,
+    /// What is heard is applied only behind this place; `None`: nowhere. It is where the feed was when the line was opened: what
+    /// was said in a history that is lost can be said again, and would be believed by who stands where the histories parted.
+    hears_beyond: Option<u64>,
+    /// What this node is just committing: the tag of its first change.
+    own: Option<String>,
     /// The last own change that was applied although one before it was missing; the feed brings both again.
     ahead: u64,
-    /// Acts that are applied and not told of yet, in order: from one on that was heard of, and has to be read.
-    untold: VecDeque<Untold>,
+    /// How often all was loaded.
+    loads: u64,
+    /// Acts that are applied and not reported yet, in order: from one on that was heard of, and has to be read.
+    unreported: VecDeque<Unreported>,
 }
 
-enum Untold {
+enum Unreported {
     /// Its number is all that is known of it.
     Heard(u64),
     Known(Arc<Revocation>),
+}
+
+/// Acts that were applied when they were heard of, and must be read to be reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The number of the first …
+    pub first: u64,
+    /// … and the last.
+    pub last: u64,
+    loads: u64,
 }
 
 impl State {
@@ -82,6 +100,33 @@ impl State {
         }
         self.recent.push_back(position.clone());
         self.position = position.clone();
+    }
+
+    fn has_been_at(&self, position: &Position) -> bool {
+        let found = self.recent.binary_search_by_key(&position.sequence, |own| own.sequence);
+        found.is_ok_and(|index| self.recent[index].tag == position.tag)
+    }
+
+    /// Whether this is a place of another history, as far as what is behind is remembered.
+    fn contradicts(&self, position: &Position) -> bool {
+        let remembered = self.recent.front().is_some_and(|oldest| oldest.sequence <= position.sequence);
+        remembered && position.sequence <= self.position.sequence && !self.has_been_at(position)
+    }
+
+    fn leave_for_report(&mut self, act: Unreported) {
+        if self.unreported.len() == limits::UNREPORTED_MAX {
+            tracing::error!("too many acts wait to be reported; the oldest will not be");
+            self.unreported.pop_front();
+        }
+        self.unreported.push_back(act);
+    }
+
+    /// An act that was only heard of has come.
+    fn learn(&mut self, act: &Arc<Revocation>) {
+        let heard = |unreported: &&mut Unreported| matches!(unreported, Unreported::Heard(own) if *own == act.sequence);
+        if let Some(unreported) = self.unreported.iter_mut().find(heard) {
+            *unreported = Unreported::Known(Arc::clone(act));
+        }
     }
 }
 
@@ -100,8 +145,8 @@ impl Applier {
     /// For this memory.
     pub fn new(live: Arc<Live>, pairing: Arc<Current>, keys: Arc<Keys>) -> Self {
         let (acts, foreign, to_fill) = (broadcast::channel(1024).0, watch::channel(0).0, ToFill::default());
-        let (state, acts_applied, heard) = (Mutex::default(), AtomicU64::new(0), Notify::new());
-        Self { live, pairing, keys, acts, to_fill, state, foreign, acts_applied, heard }
+        let (state, acts_applied, unreported) = (Mutex::default(), AtomicU64::new(0), Notify::new());
+        Self { live, pairing, keys, acts, to_fill, state, foreign, acts_applied, unreported }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,9 +180,7 @@ impl Applier {
 
     /// Whether this is a place in the history that is applied here, and not long ago.
     pub fn has_been_at(&self, position: &Position) -> bool {
-        let state = self.state();
-        let found = state.recent.binary_search_by_key(&position.sequence, |own| own.sequence);
-        found.is_ok_and(|index| state.recent[index].tag == position.tag)
+        self.state().has_been_at(position)
     }
 
     /// Goes up when changes of other nodes have been applied: they wait to be told.
@@ -168,7 +211,7 @@ impl Applier {
         }
         self.pairing.set(pairing);
         self.keys.set_registered(registered);
-        *state = State::at(position);
+        *state = State { loads: state.loads + 1, ..State::at(position) };
         Ok(filled)
     }
 
@@ -212,19 +255,28 @@ impl Applier {
     /// Applies changes that follow each other.
     fn apply_read(&self, read: &[Read]) -> Result<(), FollowError> {
         let mut state = self.state();
-        if state.parted {
-            return Err(FollowError::Parted);
-        }
         let mut applied = false;
         for change in read {
-            // The writer's thread, or the feed, was faster.
+            // What came in between by another way must be of the same history.
+            if state.parted || state.contradicts(&change.position) {
+                return Err(FollowError::Parted);
+            }
             if change.position.sequence <= state.position.sequence {
+                // The writer's thread, or the feed, was faster.
+                if let Change::Revocation(act) = &change.change {
+                    state.learn(act);
+                }
                 continue;
+            }
+            let follows = change.position.sequence == state.position.sequence + 1;
+            if !follows || change.previous_tag != state.position.tag {
+                return Err(FollowError::Parted);
             }
             self.apply(&mut state, &change.change);
             state.advance(&change.position);
             applied = true;
         }
+        self.report_known(&mut state);
         drop(state);
         if applied {
             self.applied_foreign();
@@ -237,88 +289,125 @@ impl Applier {
         self.foreign.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Applies what another node says that it has committed, if that follows what is applied here; who has done the acts is
-    /// told of later. `false`: the feed must be read.
+    /// From now on nothing that is heard is applied: who speaks may be another server than before.
+    pub fn deafen(&self) {
+        self.state().hears_beyond = None;
+    }
+
+    /// The server that speaks now has the feed here: what follows a change behind that is not from before.
+    pub fn hear_beyond(&self, sequence: u64) {
+        self.state().hears_beyond.get_or_insert(sequence);
+    }
+
+    /// What this node is about to commit, which it may hear of before it knows that it has.
+    pub fn committing(&self, changes: &[Announced]) {
+        self.state().own = changes.first().and_then(|first| Some(first.position.clone()?.tag));
+    }
+
+    /// Applies what a node says that it has committed, if that follows what is applied here; who has done the acts is reported
+    /// later. `false`: the feed must be read.
     pub fn hear(&self, said: &Announcement) -> bool {
         let mut state = self.state();
-        if state.parted || said.after != state.position || state.ahead > state.position.sequence {
+        let places: Vec<_> = (said.after.sequence + 1..).zip(&said.changes).collect();
+        let Some((last, (tag, _))) = places.last() else { return false };
+        if state.has_been_at(&Position { sequence: *last, tag: tag.clone() }) {
+            return true;
+        }
+        let here = state.position.sequence;
+        let fresh = state.hears_beyond.is_some_and(|sequence| sequence < here);
+        if state.parted || !fresh || said.after != state.position || state.ahead > here {
             return false;
         }
-        for ((tag, told), sequence) in said.changes.iter().zip(said.after.sequence + 1..) {
+        let own = said.changes.first().map(|(tag, _)| tag) == state.own.as_ref();
+        for (sequence, (tag, told)) in places {
             self.apply_told(&mut state, sequence, told);
             state.advance(&Position { sequence, tag: tag.clone() });
         }
         drop(state);
-        self.applied_foreign();
+        if !own {
+            self.applied_foreign();
+        }
         true
     }
 
-    /// Waits until there are acts that must be read to be told of.
-    pub async fn has_heard(&self) {
-        self.heard.notified().await;
+    /// Waits until there may be acts that must be read to be reported.
+    pub async fn has_unreported(&self) {
+        self.unreported.notified().await;
     }
 
-    /// The numbers of the first and the last act that must be read to be told of.
-    pub fn untold(&self) -> Option<(u64, u64)> {
+    /// The acts that must be read to be reported.
+    pub fn gap(&self) -> Option<Gap> {
         let state = self.state();
-        let mut heard = state.untold.iter().filter_map(|untold| match untold {
-            Untold::Heard(sequence) => Some(*sequence),
-            Untold::Known(_) => None,
+        let mut heard = state.unreported.iter().filter_map(|unreported| match unreported {
+            Unreported::Heard(sequence) => Some(*sequence),
+            Unreported::Known(_) => None,
         });
         let first = heard.next()?;
-        Some((first, heard.next_back().unwrap_or(first)))
+        Some(Gap { first, last: heard.next_back().unwrap_or(first), loads: state.loads })
     }
 
-    /// Tells of the acts up to this number, of which these were read; and of those behind them that were waiting for them.
-    pub fn tell_up_to(&self, last: u64, read: &[Arc<Revocation>]) {
+    /// Fills a gap up to this number, with what was read of it; what is not there will not be reported.
+    pub fn fill_gap(&self, gap: Gap, up_to: u64, read: &[Arc<Revocation>]) {
         let mut state = self.state();
-        while let Some(untold) = state.untold.pop_front() {
-            match untold {
-                Untold::Heard(sequence) if sequence > last => {
-                    state.untold.push_front(untold);
-                    return;
-                }
-                // One that is not there was lost with the database that had it.
-                Untold::Heard(sequence) => {
-                    read.iter().filter(|act| act.sequence == sequence).for_each(|act| self.tell(act));
-                }
-                Untold::Known(act) => self.tell(&act),
-            }
+        // Numbers are given again in another history.
+        if state.loads != gap.loads {
+            return;
+        }
+        read.iter().for_each(|act| state.learn(act));
+        state.unreported.retain(|unreported| !matches!(unreported, Unreported::Heard(sequence) if *sequence <= up_to));
+        self.report_known(&mut state);
+    }
+
+    /// Reports what has no gap before it.
+    fn report_known(&self, state: &mut State) {
+        while let Some(Unreported::Known(act)) = state.unreported.front() {
+            self.report(act);
+            state.unreported.pop_front();
         }
     }
 
-    /// Applies what this node has committed, in order.
-    pub fn committed(&self, changes: &[Announced]) {
+    /// Applies what this node has committed, in order. `false`: the history has parted.
+    #[must_use = "nothing may be answered from a memory that is another database's"]
+    pub fn committed(&self, changes: &[Announced]) -> bool {
         let mut state = self.state();
+        state.own = None;
+        let mut fits = true;
         for Announced { change, position } in changes {
             match position {
-                Some(position) if position.sequence <= state.position.sequence || state.parted => {}
+                Some(position) if state.parted || state.contradicts(position) => {
+                    fits = false;
+                    break;
+                }
+                Some(position) if position.sequence <= state.position.sequence => {
+                    if let Change::Revocation(act) = change {
+                        state.learn(act);
+                    }
+                }
                 Some(position) => {
                     self.apply(&mut state, change);
                     // What is missing in between, the feed brings.
                     if position.sequence == state.position.sequence + 1 {
                         state.advance(position);
                     } else {
-                        state.ahead = position.sequence;
+                        state.ahead = state.ahead.max(position.sequence);
                     }
                 }
                 None => self.apply(&mut state, change),
             }
         }
+        self.report_known(&mut state);
         if changes.iter().any(|announced| matches!(announced.change, Change::Revocation(_))) {
             self.to_fill.own.notify_one();
         }
+        fits
     }
 
     fn apply(&self, state: &mut State, change: &Change) {
         match change {
             Change::Revocation(act) => {
                 self.apply_act(act.sequence, &act.authorizations, act.kind == Kind::Revoke);
-                if state.untold.is_empty() {
-                    self.tell(act);
-                } else {
-                    state.untold.push_back(Untold::Known(Arc::clone(act)));
-                }
+                state.leave_for_report(Unreported::Known(Arc::clone(act)));
+                self.report_known(state);
             }
             Change::User(id) => self.live.forget_user(*id),
             Change::Users => self.live.forget_users(),
@@ -333,8 +422,10 @@ impl Applier {
         match told {
             Told::Act { revokes, authorizations } => {
                 self.apply_act(sequence, &authorizations.0, *revokes);
-                state.untold.push_back(Untold::Heard(sequence));
-                self.heard.notify_one();
+                let changed = authorizations.0.len();
+                tracing::debug!(sequence, revokes, changed, "an act of another node is applied");
+                state.leave_for_report(Unreported::Heard(sequence));
+                self.unreported.notify_one();
             }
             Told::User(id) => self.live.forget_user(UserId(*id)),
             Told::Users => self.live.forget_users(),
@@ -348,7 +439,7 @@ impl Applier {
         self.acts_applied.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn tell(&self, act: &Arc<Revocation>) {
+    fn report(&self, act: &Arc<Revocation>) {
         tracing::info!(
             revocation = act.id.0,
             sequence = act.sequence,

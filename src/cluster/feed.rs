@@ -20,8 +20,8 @@ use super::node::{Confirm, Description, Node};
 use super::notices;
 use crate::domain::secret::Secret;
 use crate::limits;
-use crate::store::changes::{CHANNEL, Position};
-use crate::store::link::{APPLIED_CHANNEL, Ear, Link, Listening, Renewal};
+use crate::store::changes::Position;
+use crate::store::link::{APPLIED_CHANNEL, CHANGE_CHANNEL, Ear, Link, Listening, Renewal};
 use crate::store::nodes::{self, Member};
 use crate::store::{Reader, StoreError};
 
@@ -36,8 +36,8 @@ const LOAD_WITHIN: Duration = Duration::from_secs(30);
 struct Due {
     /// The lease is to be renewed.
     renewal: bool,
-    /// There are changes up to this one.
-    changed: u64,
+    /// There are changes.
+    changed: bool,
     /// Who waits for a confirmation.
     waiting: Vec<Confirm>,
 }
@@ -91,7 +91,7 @@ impl Feed {
             let began = Instant::now();
             let ended = match self.open().await {
                 Err(error) => Err(error),
-                Ok((link, heard)) => Line { feed: self, link, heard }.follow().await,
+                Ok((link, to_read)) => Line { feed: self, link, to_read }.follow().await,
             };
             let Err(error) = ended else { return };
             // One that was good for a while is followed by another one at once.
@@ -103,10 +103,12 @@ impl Feed {
         }
     }
 
-    async fn open(&mut self) -> Result<(Link, mpsc::UnboundedReceiver<u64>), StoreError> {
+    async fn open(&mut self) -> Result<(Link, mpsc::Receiver<()>), StoreError> {
         let node = &self.node;
         let channel = Secret::generate(node.entropy.as_ref(), "orest_proof_", 8);
         let prove = (!self.hears).then_some(channel.reveal());
+        // Whoever speaks on it may be another server than before.
+        node.applier.deafen();
         let listening = Listening { ear: &ear(node), prove };
         let opened = Link::open(&node.url, node.patience(), listening).await?;
         self.hears = true;
@@ -154,23 +156,25 @@ impl Feed {
 }
 
 /// Applies what others say that they have committed, and notes what they have applied, as it comes: whatever the task has just
-/// asked the database for, nobody waits for that.
+/// asked the database for, neither waits for that.
 fn ear(node: &Arc<Node>) -> Ear {
     let node = Arc::clone(node);
     Arc::new(move |channel, payload| match channel {
-        CHANNEL => {
-            let (last, said) = notices::heard_announcement(node.applier.keys(), payload)?;
-            let applied = said.is_some_and(|said| node.applier.hear(&said));
-            (!applied).then_some(last)
-        }
+        CHANGE_CHANNEL => match notices::heard_announcement(node.applier.keys(), payload) {
+            // If it is not what comes next, it is of another history, or something was missed.
+            Some((_, Some(said))) => !node.applier.hear(&said),
+            Some((last, None)) => last > node.applier.position().sequence,
+            None => false,
+        },
         APPLIED_CHANNEL => {
-            let (id, applied) = notices::heard_applied(node.applier.keys(), payload)?;
-            let known = |position: &Position| node.applier.has_been_at(position);
-            node.peers().acknowledged(&id, &applied, node.monotonic.now(), known);
-            node.tell_news();
-            None
+            if let Some((id, applied)) = notices::heard_applied(node.applier.keys(), payload) {
+                let known = |position: &Position| node.applier.has_been_at(position);
+                node.peers().acknowledged(&id, &applied, node.monotonic.now(), known);
+                node.tell_news();
+            }
+            false
         }
-        _ => None,
+        _ => false,
     })
 }
 
@@ -210,7 +214,7 @@ async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, Sto
 struct Line<'a> {
     feed: &'a mut Feed,
     link: Link,
-    heard: mpsc::UnboundedReceiver<u64>,
+    to_read: mpsc::Receiver<()>,
 }
 
 impl Line<'_> {
@@ -235,11 +239,12 @@ impl Line<'_> {
             self.round(due_now).await?;
             let applied = *foreign.borrow_and_update();
             if applied != acknowledged {
-                acknowledged = applied;
                 // Others may have been faster to say that they have it too.
                 node.peers().advanced(|position| node.applier.has_been_at(position));
                 node.tell_news();
-                self.acknowledge().await?;
+                if self.acknowledge().await? {
+                    acknowledged = applied;
+                }
             }
             tokio::select! {
                 biased;
@@ -247,8 +252,9 @@ impl Line<'_> {
                     self.feed.joined(joined);
                     due.renewal = node.id().is_some();
                 }
-                last = self.heard.recv() => {
-                    due.changed = last.ok_or_else(|| StoreError::Unavailable(self.link.ended()))?;
+                to_read = self.to_read.recv() => {
+                    to_read.ok_or_else(|| StoreError::Unavailable(self.link.ended()))?;
+                    due.changed = true;
                 }
                 asked = self.feed.confirms.recv() => match asked {
                     Some(asked) => due.waiting.push(asked),
@@ -257,9 +263,6 @@ impl Line<'_> {
                 _ = foreign.changed() => {}
                 () = node.wake.notified() => due.renewal = true,
                 () = tokio::time::sleep_until(next_renewal) => {}
-            }
-            while let Ok(last) = self.heard.try_recv() {
-                due.changed = due.changed.max(last);
             }
             while let Ok(asked) = self.feed.confirms.try_recv() {
                 due.waiting.push(asked);
@@ -288,7 +291,7 @@ impl Line<'_> {
         if renewal { in_time(patience, self.look_around()).await } else { Ok(()) }
     }
 
-    async fn ask(&mut self, renewal: bool, changed: u64, confirms: bool) -> Result<(), StoreError> {
+    async fn ask(&mut self, renewal: bool, changed: bool, confirms: bool) -> Result<(), StoreError> {
         let node = Arc::clone(&self.feed.node);
         let from = node.applier.position();
         let sent_at = node.monotonic.now();
@@ -321,13 +324,14 @@ impl Line<'_> {
                 Ok(())
             }
             None if confirms || renewal => self.catch_up(from, self.link.position().await?).await,
-            None if changed > from.sequence => self.read_changes(from).await,
+            None if changed => self.read_changes(from).await,
             None => Ok(()),
         }
     }
 
     /// Applies what is missing up to where the feed is.
     async fn catch_up(&self, from: Position, feed: Position) -> Result<(), StoreError> {
+        self.feed.node.applier.hear_beyond(feed.sequence);
         if from == feed {
             return Ok(());
         }
@@ -357,13 +361,14 @@ impl Line<'_> {
         }
     }
 
-    async fn acknowledge(&self) -> Result<(), StoreError> {
+    /// `false`: it can't yet, because it has no name.
+    async fn acknowledge(&self) -> Result<bool, StoreError> {
         let node = &self.feed.node;
-        let Some(id) = node.id() else { return Ok(()) };
-        match notices::applied(node.applier.keys(), &id, &node.applier.position()) {
-            Some(applied) => in_time(node.patience(), self.link.acknowledge(&applied)).await,
-            None => Ok(()),
+        let Some(id) = node.id() else { return Ok(false) };
+        if let Some(applied) = notices::applied(node.applier.keys(), &id, &node.applier.position()) {
+            in_time(node.patience(), self.link.acknowledge(&applied)).await?;
         }
+        Ok(true)
     }
 
     /// Sees how the others are, and writes off who has not renewed his lease.

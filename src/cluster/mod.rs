@@ -16,7 +16,7 @@ mod lease;
 mod node;
 mod notices;
 mod peers;
-mod telling;
+mod reporting;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -110,8 +110,8 @@ impl Cluster {
         let node = Arc::new(Node::new(url, store.clone(), applier, monotonic, clock, entropy, settings, confirms));
         store.set_hooks(Arc::new(OneOfMany(Arc::downgrade(&node))));
         let feed = tokio::spawn(Feed::new(Arc::clone(&node), asked).run());
-        let telling = tokio::spawn(telling::run(Arc::clone(&node)));
-        let tasks = [feed.abort_handle(), telling.abort_handle()];
+        let reporting = tokio::spawn(reporting::run(Arc::clone(&node)));
+        let tasks = [feed.abort_handle(), reporting.abort_handle()];
         Self { running: Some(Arc::new(Running { node, tasks })), barrier_seconds: barrier_histogram() }
     }
 
@@ -259,12 +259,8 @@ impl Hooks for Alone {
 
     fn another_server(&self) {}
 
-    fn announcement(&self, _: &Position, _: &[Announced], last: u64) -> String {
-        last.to_string()
-    }
-
     fn committed(&self, changes: &[Announced], _: Option<(Position, Vec<Member>)>) -> Option<Arc<Commit>> {
-        self.0.committed(changes);
+        let _ = self.0.committed(changes);
         None
     }
 }
@@ -292,18 +288,19 @@ impl Hooks for OneOfMany {
         }
     }
 
-    fn announcement(&self, feed: &Position, changes: &[Announced], last: u64) -> String {
-        match self.0.upgrade() {
-            Some(node) => notices::announcement(node.applier.keys(), feed, changes, last),
-            None => last.to_string(),
-        }
+    fn announcement(&self, feed: &Position, changes: &[Announced]) -> Option<String> {
+        let node = self.0.upgrade()?;
+        node.applier.committing(changes);
+        notices::announcement(node.applier.keys(), feed, changes)
     }
 
     fn committed(&self, changes: &[Announced], feed: Option<(Position, Vec<Member>)>) -> Option<Arc<Commit>> {
         let node = self.0.upgrade()?;
         // At once: a lease that did not know of it ends one length later, however long it takes to apply it here.
         let at = node.monotonic.now();
-        node.applier.committed(changes);
+        if !node.applier.committed(changes) {
+            node.part();
+        }
         // Some may have been faster to say that they have it than this thread.
         node.peers().advanced(|position| node.applier.has_been_at(position));
         let (position, mut members) = feed?;

@@ -11,9 +11,10 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::revocation::Kind;
+use crate::limits;
 use crate::service::keys::Keys;
-use crate::store::changes::{Announced, CHANNEL, Change, Position};
-use crate::store::link::APPLIED_CHANNEL;
+use crate::store::changes::{Announced, Change, Position};
+use crate::store::link::{APPLIED_CHANNEL, CHANGE_CHANNEL};
 
 /// What PostgreSQL takes: payloads are shorter than 8000 bytes.
 const PAYLOAD_MAX: usize = 7_999;
@@ -72,6 +73,9 @@ pub struct Set(pub RoaringBitmap);
 
 impl Set {
     fn of(set: &RoaringBitmap) -> Option<Self> {
+        if set.len() > limits::ANNOUNCED_MAX {
+            return None;
+        }
         let mut set = set.clone();
         set.optimize();
         (set.serialized_size() <= PAYLOAD_MAX).then_some(Self(set))
@@ -95,27 +99,23 @@ impl TryFrom<String> for Set {
     }
 }
 
-/// What is told of a commit: `LAST`, the number of its last change, or `LAST SIGNATURE CONTENT`.
-pub fn announcement(keys: &Keys, after: &Position, changes: &[Announced], last: u64) -> String {
+/// What is told of a commit: `LAST SIGNATURE CONTENT`, by the number of its last change. Where this is `None`, that number alone.
+pub fn announcement(keys: &Keys, after: &Position, changes: &[Announced]) -> Option<String> {
     let told = changes.iter().map(|Announced { change, position }| Some((position.clone()?.tag, Told::of(change)?)));
-    let said = told.collect::<Option<Vec<_>>>().and_then(|changes| {
-        let said = Announcement { after: after.clone(), changes };
-        sign(keys, CHANNEL, &serde_json::to_string(&said).expect("numbers and texts"))
-    });
-    said.map(|said| format!("{last} {said}"))
-        .filter(|text| text.len() <= PAYLOAD_MAX)
-        .unwrap_or_else(|| last.to_string())
+    let said = Announcement { after: after.clone(), changes: told.collect::<Option<_>>()? };
+    let said = sign(keys, CHANGE_CHANNEL, &serde_json::to_string(&said).expect("numbers and texts"))?;
+    let last = changes.last()?.position.as_ref()?.sequence;
+    Some(format!("{last} {said}")).filter(|text| text.len() <= PAYLOAD_MAX)
 }
 
 /// What is heard of a commit: up to where the feed goes, as anybody may say; and what a node says of it.
 pub fn heard_announcement(keys: &Keys, payload: &str) -> Option<(u64, Option<Announcement>)> {
     let (last, said) = payload.split_once(' ').unwrap_or((payload, ""));
-    let said = opened(keys, CHANNEL, said).and_then(|said| serde_json::from_str(said).ok());
-    Some((last.parse().ok()?, said))
+    let last = last.parse().ok()?;
+    Some((last, opened(keys, CHANGE_CHANNEL, said).and_then(|said| serde_json::from_str(said).ok())))
 }
 
-/// What a node tells of itself: `SIGNATURE NODE:SEQUENCE:TAG`. One without a key tells nothing; it is in its row with the
-/// next renewal.
+/// What a node tells of itself: `SIGNATURE NODE:SEQUENCE:TAG`. One without a key can't; its row says so with each renewal.
 pub fn applied(keys: &Keys, id: &str, position: &Position) -> Option<String> {
     sign(keys, APPLIED_CHANNEL, &format!("{id}:{}:{}", position.sequence, position.tag))
 }
@@ -159,17 +159,16 @@ mod tests {
         Position { sequence, tag: format!("tag {sequence}") }
     }
 
-    fn told(changes: Vec<Change>) -> String {
-        let last = 7 + changes.len() as u64;
+    fn told(changes: Vec<Change>) -> Option<String> {
         let announced = changes.into_iter().zip(8..);
         let announced = announced.map(|(change, number)| Announced { change, position: Some(place(number)) });
-        announcement(&keys(1), &place(7), &announced.collect::<Vec<_>>(), last)
+        announcement(&keys(1), &place(7), &announced.collect::<Vec<_>>())
     }
 
     #[test]
     fn what_a_node_says_is_heard_as_it_was_said() {
         let changes = vec![Change::User(UserId(3)), Change::Users, Change::Applications, Change::Device(DeviceId(4))];
-        let payload = told(changes);
+        let payload = told(changes).expect("it fits");
         let (last, said) = heard_announcement(&keys(1), &payload).expect("it is one");
         let said = said.expect("it is signed");
         assert_eq!((last, said.after), (11, place(7)));
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_nobody_has_signed_is_no_more_than_a_hint() {
-        let payload = told(vec![Change::Users]);
+        let payload = told(vec![Change::Users]).expect("it fits");
         assert_eq!(heard_announcement(&keys(2), &payload), Some((8, None)), "by a key that is not ours");
         assert_eq!(heard_announcement(&keys(1), &payload.replace("tag 8", "tag 9")), Some((8, None)));
         let (_, unsigned) = payload.split_once(' ').and_then(|(_, said)| said.split_once(' ')).expect("three parts");
@@ -196,7 +195,7 @@ mod tests {
         assert_eq!(heard_applied(&keys(1), &signed.replace("b:7", "c:7")), None, "in another's name");
         assert_eq!(heard_applied(&keys(1), "b:7:tag 7"), None);
         // What was signed in one place is not taken for the other.
-        let elsewhere = sign(&keys(1), CHANNEL, "b:7:tag 7").expect("it is signed");
+        let elsewhere = sign(&keys(1), CHANGE_CHANNEL, "b:7:tag 7").expect("it is signed");
         assert_eq!(heard_applied(&keys(1), &elsewhere), None);
     }
 
@@ -209,16 +208,17 @@ mod tests {
             let said = Announcement { after: place(7), changes: vec![(place(8).tag, told)] };
             Some(serde_json::to_string(&said).expect("numbers and texts"))
         };
-        // Forty selected ones, and a million that follow each other.
+        // Forty selected ones, and ten thousand that follow each other.
         assert!(set(&mut (1..=40).map(|number| number * 1_000_003)).expect("short").len() < 1_500);
-        assert!(set(&mut (1..=1_000_000)).expect("short").len() < 1_000);
+        assert!(set(&mut (1..=10_000)).expect("short").len() < 1_000);
+        assert_eq!(set(&mut (1..=10_001)), None, "more than is applied where nothing may wait");
         assert_eq!(set(&mut (1..=10_000).map(|number| number * 7)), None, "more than one takes");
-        let many: Vec<_> = (1..=2_000).map(|id| Change::User(UserId(id))).collect();
-        assert_eq!(told(many), "2007");
-        assert_eq!(told((1..=40).map(|id| Change::User(UserId(id))).collect()).split(' ').next(), Some("47"));
+        let users = |count| (1..=count).map(|id| Change::User(UserId(id))).collect();
+        assert_eq!(told(users(2_000)), None);
+        assert!(told(users(40)).expect("short").starts_with("47 "));
         let none = Keys::new(KeyRing::none());
         let change = Announced { change: Change::Users, position: Some(place(8)) };
-        assert_eq!(announcement(&none, &place(7), &[change], 8), "8");
+        assert_eq!(announcement(&none, &place(7), &[change]), None);
         assert_eq!(applied(&none, "b", &place(7)), None);
     }
 

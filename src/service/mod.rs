@@ -122,15 +122,16 @@ impl Service {
         Self::over(store, keys, clock, entropy, settings).await
     }
 
-    /// A service that neither seals nor opens tokens, for commands that change what the nodes keep in memory: its writes wait
-    /// for them.
-    pub async fn without_keys(
+    /// A service for commands that change what the nodes keep in memory: its writes wait for them, but it is none of them. By
+    /// their keys it hears at once what they say; without them it finds that in their rows, within a lease.
+    pub async fn beside_the_nodes(
         store: Store,
+        keys: KeyRing,
         clock: SharedClock,
         entropy: SharedEntropy,
         settings: Settings,
     ) -> Result<Self, Error> {
-        Self::over(store, KeyRing::none(), clock, entropy, settings).await
+        Self::over(store, keys, clock, entropy, settings).await
     }
 
     async fn over(

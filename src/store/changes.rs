@@ -12,6 +12,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
+use super::link::CHANGE_CHANNEL;
 use super::nodes::Member;
 use super::pairing::{self, Pairing};
 use super::revocations;
@@ -20,9 +21,6 @@ use super::sealing_keys;
 use crate::domain::ids::{DeviceId, UserId};
 use crate::domain::revocation::Revocation;
 use crate::domain::token::RegisteredKey;
-
-/// Where nodes are told of changes.
-pub const CHANNEL: &str = "orest_change";
 
 /// What must be applied to the memory of every node after the commit; see [`super::Tx::announce`].
 #[derive(Clone, Debug)]
@@ -157,16 +155,24 @@ struct Placed {
     tag: String,
 }
 
-/// Tells the other nodes of its changes as soon as this transaction is committed, if it has any; and gives all nodes that
-/// there are. Who joins later reads the feed after that.
+/// Tells the other nodes, as soon as this transaction is committed, that there are changes up to `last`, if it has any, by
+/// `announcement` or by that number; and gives all nodes that there are. Who joins later reads the feed after that.
 ///
 /// For PostgreSQL alone, in one statement.
-pub fn close(connection: &mut Connection, announcement: Option<&str>) -> Result<Vec<Member>, StoreError> {
+pub fn close(
+    connection: &mut Connection,
+    last: Option<u64>,
+    announcement: Option<String>,
+) -> Result<Vec<Member>, StoreError> {
+    // A commit with a notification fails where the server's queue of them is full, which anybody's forgotten listener can
+    // bring about. Nodes find what nobody has told them.
     const TOLD: &str = "SELECT node.id, node.name, node.renewals, node.lease_ms, node.applied_tag, node.applied_sequence \
-         FROM (SELECT pg_notify($1, $2)) AS told JOIN orest_node AS node ON true";
+         FROM (SELECT CASE WHEN pg_notification_queue_usage() < 0.9 THEN pg_notify($1, $2) END) AS told \
+         JOIN orest_node AS node ON true";
     const UNTOLD: &str = "SELECT id, name, renewals, lease_ms, applied_tag, applied_sequence FROM orest_node";
-    let rows: Vec<MemberRow> = match announcement {
-        Some(text) => diesel::sql_query(TOLD).bind::<Text, _>(CHANNEL).bind::<Text, _>(text).load(connection)?,
+    let payload = last.map(|last| announcement.unwrap_or_else(|| last.to_string()));
+    let rows: Vec<MemberRow> = match payload {
+        Some(text) => diesel::sql_query(TOLD).bind::<Text, _>(CHANGE_CHANNEL).bind::<Text, _>(text).load(connection)?,
         None => diesel::sql_query(UNTOLD).load(connection)?,
     };
     Ok(rows.into_iter().map(Member::from).collect())

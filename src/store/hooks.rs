@@ -18,9 +18,11 @@ pub trait Hooks: Send + Sync {
     /// It may lack what that one committed last. Only where there are others.
     fn another_server(&self);
 
-    /// What the other nodes are told once these changes are committed; they come after `feed`, and the last one is `last`. Only
-    /// where there are others.
-    fn announcement(&self, feed: &Position, changes: &[Announced], last: u64) -> String;
+    /// What the other nodes are told once these changes are committed, which come after `feed`; `None`: that there are some.
+    /// Called just before the commit. Only where there are others.
+    fn announcement(&self, _feed: &Position, _changes: &[Announced]) -> Option<String> {
+        None
+    }
 
     /// These changes are committed, in this order; `feed` is where it is with them, and `members` are the nodes that there
     /// were inside the transaction. Called before anybody is answered and before the next transaction begins. Gives what those

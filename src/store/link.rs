@@ -17,17 +17,18 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::FromSql;
 use tokio_postgres::{AsyncMessage, Client, Connection, Row};
 
-use super::changes::{CHANNEL, Position};
+use super::changes::Position;
 use super::error::StoreError;
 use super::nodes::Member;
 use super::postgres::{Place, PostgresUrl, Tls, chain, prepare};
 
+/// Where nodes tell what they have committed.
+pub const CHANGE_CHANNEL: &str = "orest_change";
 /// Where nodes tell what they have applied.
 pub const APPLIED_CHANNEL: &str = "orest_applied";
 
-/// Takes in what is heard on a line, channel and payload, at once: nothing may wait in it. Gives up to where the feed is to be
-/// read for it.
-pub type Ear = Arc<dyn Fn(&str, &str) -> Option<u64> + Send + Sync>;
+/// Takes in what is heard on a line, channel and payload, at once. Says whether the feed must be read for it.
+pub type Ear = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 /// How a line is listened to.
 #[derive(Clone, Copy)]
@@ -71,14 +72,14 @@ pub enum Renewal {
 }
 
 impl Link {
-    /// Opens a line to the first of the servers that lets us in and takes writes, and listens. What `ear` leaves to be read comes
-    /// until the line is gone; then the channel is closed. Each server has the URL's `connect_timeout`; then each statement has half of
+    /// Opens a line to the first of the servers that lets us in and takes writes, and listens. That the feed must be
+    /// read comes until the line is gone; then the channel is closed. Each server has the URL's `connect_timeout`; then each statement has half of
     /// `patience`, so that there is time to ask something else.
     pub async fn open(
         url: &PostgresUrl,
         patience: Duration,
         listening: Listening<'_>,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<u64>), StoreError> {
+    ) -> Result<(Self, mpsc::Receiver<()>), StoreError> {
         let opened = Self::connect(url, patience, listening).await?;
         if let Some(channel) = listening.prove {
             // By another connection: what a line says to itself is heard behind any pooler.
@@ -101,7 +102,7 @@ impl Link {
         url: &PostgresUrl,
         patience: Duration,
         listening: Listening<'_>,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<u64>), StoreError> {
+    ) -> Result<(Self, mpsc::Receiver<()>), StoreError> {
         let tls = url.tls()?;
         let mut refusals = Vec::new();
         for place in url.places() {
@@ -155,14 +156,14 @@ impl Link {
         tls: &Tls,
         patience: Duration,
         Listening { ear, prove }: Listening<'_>,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<u64>), String>
+    ) -> Result<(Self, mpsc::Receiver<()>), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let handshake =
             MakeTlsConnect::<S>::make_tls_connect(&mut tls.clone(), host).map_err(|error| error.to_string())?;
         let (client, connection) = url.config().connect_raw(stream, handshake).await.map_err(|error| chain(&error))?;
-        let (tell, heard) = mpsc::unbounded_channel();
+        let (tell, to_read) = mpsc::channel(1);
         let proof = Arc::new(Notify::new());
         let proven = prove.map(|channel| (channel.to_owned(), Arc::clone(&proof)));
         let ended = Arc::<OnceLock<String>>::default();
@@ -171,7 +172,7 @@ impl Link {
         let milliseconds = (patience / 2).as_millis();
         let mut text = format!(
             "{SETTINGS} SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; \
-             LISTEN {CHANNEL}; LISTEN {APPLIED_CHANNEL};"
+             LISTEN {CHANGE_CHANNEL}; LISTEN {APPLIED_CHANNEL};"
         );
         if let Some(channel) = prove {
             text.push_str(&format!(" LISTEN \"{channel}\";"));
@@ -181,7 +182,7 @@ impl Link {
         if standby.map_err(|error| error.to_string())? {
             return Err("it is a standby, which takes no writes".to_owned());
         }
-        Ok((link, heard))
+        Ok((link, to_read))
     }
 
     /// Why the line has ended, if it has.
@@ -266,7 +267,7 @@ fn position(row: &Row) -> Result<Position, StoreError> {
 async fn drive<S, T>(
     mut connection: Connection<S, T>,
     ear: Ear,
-    tell: mpsc::UnboundedSender<u64>,
+    tell: mpsc::Sender<()>,
     prove: Option<(String, Arc<Notify>)>,
     ended: Arc<OnceLock<String>>,
 ) where
@@ -288,10 +289,9 @@ async fn drive<S, T>(
         {
             proof.notify_one();
         }
-        if let Some(last) = ear(notification.channel(), notification.payload())
-            && tell.send(last).is_err()
-        {
-            return;
+        if ear(notification.channel(), notification.payload()) {
+            // One that waits to be taken says the same.
+            let _ = tell.try_send(());
         }
     }
 }

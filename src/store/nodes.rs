@@ -181,7 +181,7 @@ pub fn now(connection: &mut Connection) -> Result<Timestamp, StoreError> {
 pub fn leave(connection: &mut Connection, id: &str, applied: Option<&str>) -> Result<(), StoreError> {
     diesel::delete(node::table.find(id)).execute(connection)?;
     if let Some(applied) = applied {
-        diesel::sql_query("SELECT pg_notify($1, $2)")
+        diesel::sql_query("SELECT CASE WHEN pg_notification_queue_usage() < 0.9 THEN pg_notify($1, $2) END")
             .bind::<Text, _>(APPLIED_CHANNEL)
             .bind::<Text, _>(applied)
             .execute(connection)?;

@@ -295,11 +295,8 @@ impl Thread {
         }
         if let (Some(ticket), true) = (&ticket, batch.any_waits) {
             let last = batch.changes.iter().rev().find_map(|announced| announced.position.clone());
-            let announcement = last.as_ref().map(|last| match self.hooks.get() {
-                Some(hooks) => hooks.announcement(&ticket.feed, &batch.changes, last.sequence),
-                None => last.sequence.to_string(),
-            });
-            let members = changes::close(connection, announcement.as_deref())?;
+            let announcement = self.hooks.get().and_then(|hooks| hooks.announcement(&ticket.feed, &batch.changes));
+            let members = changes::close(connection, last.as_ref().map(|last| last.sequence), announcement)?;
             batch.feed = Some((last.unwrap_or_else(|| ticket.feed.clone()), members));
         }
         let committed = connection.batch_execute("COMMIT").map_err(StoreError::from);

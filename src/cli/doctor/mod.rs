@@ -235,8 +235,7 @@ fn schema(report: &mut Report, path: &impl Display, found: &Inspection) {
         report.warn(WHAT, format!("what goes to {path} and back can be read on the way"), advice);
     }
     if found.line.as_ref().is_some_and(|line| line.open_to_all) {
-        let text =
-            format!("every role of the server may connect to {path}, and say there what nodes believe each other");
+        let text = format!("every role of the server may connect to {path}, and hear there which numbers change");
         report.warn(
             WHAT,
             text,

@@ -96,8 +96,8 @@ impl Feed {
     /// The change with this number, as it is told to the other nodes.
     fn said(&self, keys: &Keys, sequence: usize) -> Announcement {
         let after = place(sequence as u64 - 1);
-        let payload = notices::announcement(keys, &after, self.own(sequence), sequence as u64);
-        notices::heard_announcement(keys, &payload).and_then(|(_, said)| said).expect("it is signed and short")
+        let payload = notices::announcement(keys, &after, self.own(sequence)).expect("it is short");
+        notices::heard_announcement(keys, &payload).and_then(|(_, said)| said).expect("it is signed")
     }
 
     /// All acts.
@@ -119,13 +119,13 @@ impl Feed {
 fn each_change_is_applied_once_whoever_brings_it_first() {
     let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (REVOKES, 3)]));
     let mut told = applier.subscribe();
-    applier.committed(feed.own(1));
-    applier.committed(feed.own(1));
+    assert!(applier.committed(feed.own(1)));
+    assert!(applier.committed(feed.own(1)));
     feed.follow(&applier, 3).expect("it follows");
     assert_eq!(applier.position(), place(3));
     // The writer's thread comes late with what the feed has brought already.
-    applier.committed(feed.own(2));
-    applier.committed(feed.own(3));
+    assert!(applier.committed(feed.own(2)));
+    assert!(applier.committed(feed.own(3)));
     applier.follow(&mut feed.connection, &place(0), &place(3)).expect("a reader that began before");
     assert_eq!((applier.position(), applier.acts_applied()), (place(3), 3));
     let order: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).map(|act| act.sequence).collect();
@@ -139,8 +139,8 @@ fn each_change_is_applied_once_whoever_brings_it_first() {
 #[test]
 fn what_is_missing_before_an_own_change_the_feed_brings() {
     let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (REVOKES, 3)]));
-    applier.committed(feed.own(1));
-    applier.committed(feed.own(3));
+    assert!(applier.committed(feed.own(1)));
+    assert!(applier.committed(feed.own(3)));
     assert_eq!(applier.live.is_revoked(3), Some(true), "at once");
     assert_eq!(applier.live.is_revoked(2), None, "nobody has told it of this one");
     assert_eq!(applier.position(), place(1));
@@ -158,57 +158,123 @@ fn the_order_is_that_of_the_commits_though_they_come_in_another() {
         ([(UNDOES, ONE), (REVOKES, ONE), (UNDOES, ONE)], false),
     ] {
         let (applier, mut feed) = (applier(), Feed::of(&acts));
-        applier.committed(feed.own(3));
-        applier.committed(feed.own(2));
+        assert!(applier.committed(feed.own(3)));
+        assert!(applier.committed(feed.own(2)));
         assert_eq!(applier.position(), place(0));
         feed.follow(&applier, 3).expect("it follows");
         assert_eq!((applier.live.is_revoked(ONE), applier.position()), (Some(revoked), place(3)));
     }
 }
 
-/// Each is told of once, in order, with all that is known of it, also where an own act follows one that was only heard of.
+/// One that has applied the first change, and listens to a server that had none before it.
+fn listening(feed: &Feed) -> Applier {
+    let applier = applier();
+    applier.hear_beyond(0);
+    assert!(applier.committed(feed.own(1)));
+    applier
+}
+
+/// Each is reported once, in order, with all that is known of it, also where an own act follows one that was only heard of.
 #[test]
-fn what_was_heard_holds_at_once_and_is_told_of_when_it_was_read() {
-    let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (UNDOES, 1), (REVOKES, 3)]));
-    let keys = signing();
-    let mut told = applier.subscribe();
-    assert!(applier.hear(&feed.said(&keys, 1)) && applier.hear(&feed.said(&keys, 2)));
-    assert_eq!((applier.position(), applier.acts_applied()), (place(2), 2));
+fn what_was_heard_holds_at_once_and_is_reported_when_it_was_read() {
+    let mut feed = Feed::of(&[(REVOKES, 9), (REVOKES, 1), (REVOKES, 2), (UNDOES, 1), (REVOKES, 3)]);
+    let (applier, keys) = (listening(&feed), signing());
+    let mut reports = applier.subscribe();
+    assert!(applier.hear(&feed.said(&keys, 2)) && applier.hear(&feed.said(&keys, 3)));
+    assert!(applier.hear(&feed.said(&keys, 3)), "twice is no more than once");
+    assert_eq!((applier.position(), applier.acts_applied()), (place(3), 3));
     assert_eq!((applier.live.is_revoked(1), applier.live.is_revoked(2)), (Some(true), Some(true)));
-    applier.committed(feed.own(3));
-    feed.follow(&applier, 4).expect("it follows");
+    assert!(applier.committed(feed.own(4)));
+    feed.follow(&applier, 5).expect("it follows");
     assert_eq!(applier.live.is_revoked(1), Some(false));
-    assert!(told.try_recv().is_err(), "who it was is not known yet");
-    assert_eq!(applier.untold(), Some((1, 2)));
-    applier.tell_up_to(1, &feed.acts()[..1]);
-    assert_eq!((told.try_recv().map(|act| act.sequence), applier.untold()), (Ok(1), Some((2, 2))));
-    applier.tell_up_to(2, &feed.acts());
-    let order: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+    assert!(reports.try_recv().is_err(), "who it was is not known yet");
+    let gap = applier.gap().expect("two");
+    assert_eq!((gap.first, gap.last), (2, 3));
+    applier.fill_gap(gap, 2, &feed.acts()[1..2]);
+    assert_eq!(reports.try_recv().map(|act| act.sequence), Ok(2));
+    let gap = applier.gap().expect("one");
+    assert_eq!((gap.first, gap.last), (3, 3));
+    applier.fill_gap(gap, 3, &feed.acts());
+    let order: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
+    assert_eq!(order, feed.acts()[2..]);
+    assert_eq!(applier.gap(), None);
+}
+
+/// This node may hear of its own commit before it is told by the database that it has committed, and read what it has heard.
+#[test]
+fn what_comes_by_another_way_too_is_reported_without_being_read_for_that() {
+    let mut feed = Feed::of(&[(REVOKES, 9), (REVOKES, 1), (REVOKES, 2)]);
+    let (applier, keys) = (listening(&feed), signing());
+    let (mut reports, others) = (applier.subscribe(), applier.foreign());
+    applier.committing(feed.own(2));
+    assert!(applier.hear(&feed.said(&keys, 2)));
+    assert_eq!(applier.live.is_revoked(1), Some(true));
+    assert!(applier.committed(feed.own(2)));
+    assert_eq!((applier.gap(), *others.borrow()), (None, 0), "nobody waits for an acknowledgement of it");
+    assert!(applier.hear(&feed.said(&keys, 3)));
+    applier.follow(&mut feed.connection, &place(2), &place(3)).expect("a reader that began before");
+    assert_eq!((applier.gap(), *others.borrow(), applier.acts_applied()), (None, 1, 3));
+    let order: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
     assert_eq!(order, feed.acts()[1..]);
-    assert_eq!(applier.untold(), None);
 }
 
 #[test]
 fn what_is_heard_out_of_its_place_is_read_instead() {
-    let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (UNDOES, 1), (REVOKES, 2)]));
-    let keys = signing();
-    assert!(!applier.hear(&feed.said(&keys, 2)), "one is missing before it");
-    assert!(applier.hear(&feed.said(&keys, 1)));
-    assert!(!applier.hear(&feed.said(&keys, 1)), "twice");
-    let another = Announcement { after: Position { tag: "another".to_owned(), ..place(1) }, ..feed.said(&keys, 2) };
+    let mut feed = Feed::of(&[(REVOKES, 9), (REVOKES, 1), (UNDOES, 1), (REVOKES, 2)]);
+    let (applier, keys) = (listening(&feed), signing());
+    assert!(!applier.hear(&feed.said(&keys, 3)), "one is missing before it");
+    assert!(applier.hear(&feed.said(&keys, 2)));
+    let another = Announcement { after: Position { tag: "another".to_owned(), ..place(2) }, ..feed.said(&keys, 3) };
     assert!(!applier.hear(&another), "of another history");
-    assert_eq!((applier.position(), applier.live.is_revoked(1)), (place(1), Some(true)));
+    assert_eq!((applier.position(), applier.live.is_revoked(1)), (place(2), Some(true)));
     // An own change has been applied before one that is missing: only the feed brings both again, in order.
-    applier.committed(feed.own(3));
-    assert!(!applier.hear(&feed.said(&keys, 2)));
-    feed.follow(&applier, 3).expect("it follows");
+    assert!(applier.committed(feed.own(4)));
+    assert!(!applier.hear(&feed.said(&keys, 3)));
+    feed.follow(&applier, 4).expect("it follows");
     assert_eq!(applier.live.is_revoked(1), Some(false));
     feed.add(REVOKES, 3);
-    assert!(applier.hear(&feed.said(&keys, 4)), "now nothing is missing");
+    assert!(applier.hear(&feed.said(&keys, 5)), "now nothing is missing");
     applier.part(|| {});
     feed.add(REVOKES, 5);
-    assert!(!applier.hear(&feed.said(&keys, 5)), "the history has parted");
+    assert!(!applier.hear(&feed.said(&keys, 6)), "the history has parted");
     assert_eq!(applier.live.is_revoked(5), None);
+}
+
+/// What was said before commits were lost can be said again, and fits where the histories part.
+#[test]
+fn nothing_is_heard_by_a_new_line_before_something_new_has_come_by_it() {
+    let mut feed = Feed::of(&[(REVOKES, 9), (REVOKES, 1), (REVOKES, 2)]);
+    let (applier, keys) = (listening(&feed), signing());
+    applier.deafen();
+    assert!(!applier.hear(&feed.said(&keys, 2)), "nobody knows where this server is");
+    applier.hear_beyond(1);
+    assert!(!applier.hear(&feed.said(&keys, 2)), "it may be from before");
+    applier.follow(&mut feed.connection, &place(1), &place(3)).expect("it follows");
+    feed.add(REVOKES, 3);
+    assert!(applier.hear(&feed.said(&keys, 4)));
+    applier.load(&mut feed.connection).expect("it loads");
+    feed.add(REVOKES, 4);
+    assert!(!applier.hear(&feed.said(&keys, 5)));
+}
+
+/// Two ways bring changes of two histories to the same place: the second comes to light, whichever it is.
+#[test]
+fn changes_of_two_histories_are_not_mixed() {
+    let lost = |keys: &Keys| {
+        let mut said = Feed::of(&[(REVOKES, 9), (REVOKES, 7)]).said(keys, 2);
+        said.changes[0].0 = "lost".to_owned();
+        said
+    };
+    let keys = signing();
+    let mut feed = Feed::of(&[(REVOKES, 9), (REVOKES, 1), (REVOKES, 2)]);
+    let applier = listening(&feed);
+    let from = applier.position();
+    assert!(applier.hear(&lost(&keys)));
+    let followed = applier.follow(&mut feed.connection, &from, &place(3));
+    assert!(matches!(followed, Err(FollowError::Parted)), "or nobody would ever know of the second");
+    let applier = listening(&feed);
+    assert!(applier.hear(&lost(&keys)));
+    assert!(!applier.committed(feed.own(2)), "it is committed, and memory has another one in its place");
 }
 
 #[test]
@@ -241,11 +307,11 @@ fn a_feed_with_a_hole_or_of_another_history_is_not_followed() {
 #[test]
 fn nothing_is_applied_between_parting_and_loading_anew() {
     let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (REVOKES, 3)]));
-    applier.committed(feed.own(1));
+    assert!(applier.committed(feed.own(1)));
     let mut gave_back = false;
     applier.part(|| gave_back = true);
     assert!(gave_back && !applier.unless_parted(|| panic!("a lease")));
-    applier.committed(feed.own(2));
+    assert!(!applier.committed(feed.own(2)));
     assert!(matches!(feed.follow(&applier, 3), Err(FollowError::Parted)));
     assert_eq!((applier.position(), applier.live.is_revoked(2)), (place(1), None));
     diesel::sql_query("DELETE FROM orest_change").execute(&mut feed.connection).expect("older ones are purged");

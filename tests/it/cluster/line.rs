@@ -51,7 +51,7 @@ async fn a_pooler_that_keeps_no_sessions_is_noticed() {
     let url = at(&cluster.database.url, |_| format!("127.0.0.1:{}", proxy.port));
     let url = PostgresUrl::parse(&format!("{url}?sslmode=disable")).unwrap();
     let patience = Duration::from_millis(500);
-    let ear: Ear = Arc::new(|_, _| None);
+    let ear: Ear = Arc::new(|_, _| false);
     for (line, passes) in [(Line::Good, true), (Line::Silent, false), (Line::Good, true)] {
         proxy.set(line);
         let opened = Link::open(&url, patience, Listening { ear: &ear, prove: Some("orest_proof_of_a_test") }).await;

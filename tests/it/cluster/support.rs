@@ -139,7 +139,7 @@ impl Cluster {
         let url = self.database.url.clone();
         let store = tokio::task::spawn_blocking(move || Store::open(&url)).await.unwrap().unwrap();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        Service::without_keys(store, clock, entropy, Settings::with_lease(LEASE)).await.unwrap()
+        Service::beside_the_nodes(store, KeyRing::none(), clock, entropy, Settings::with_lease(LEASE)).await.unwrap()
     }
 
     /// Runs statements that no node knows of.
