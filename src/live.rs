@@ -1,7 +1,7 @@
 //! The live state: for each authorization one slot of 32 bytes, from which every check of a token is answered.
 //!
-//! Reading is an index and a few atomic loads. Writing is rare and happens under one lock: when an act is applied, on the
-//! writer's thread, after its commit and before its answer; and when a slot is filled from its row. A fill never
+//! Reading is an index and a few atomic loads. Writing is rare and happens under one lock: when an act is applied, after its
+//! commit and before its answer; and when a slot is filled from its row. A fill never
 //! overtakes an act, however old the row that it brings: what acts have said is marked in the slot, filled or not, and
 //! overrules the row.
 //!

@@ -1,5 +1,5 @@
-//! The task by which a node follows the others: it renews the lease, applies what others commit, says that it has, and
-//! answers those who must know that nothing is missing.
+//! The task by which a node follows the others: it renews the lease, applies what others have committed and nobody has told it
+//! (what it is told is applied where it is heard), says what is applied, and answers those who must know that nothing is missing.
 //!
 //! All that it asks the database goes in rounds, one after the other, each with a deadline: when that passes, the line counts
 //! as dead and a new one is opened. Who asks for a confirmation is answered by a round that began after he asked; all who
