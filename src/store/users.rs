@@ -44,7 +44,48 @@ enum Email {
     Apart,
 }
 
+/// What a user's row says in words.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    /// See [`User::login`].
+    pub login: &'a str,
+    /// See [`User::name`].
+    pub name: &'a str,
+    /// See [`User::email`].
+    pub email: Option<&'a str>,
+    /// See [`User::lang`].
+    pub lang: &'a str,
+    /// See [`User::tz`].
+    pub tz: Option<&'a str>,
+}
+
 impl User {
+    /// One who is enabled, and not of Odoo.
+    pub fn new(id: UserId, words: Words<'_>, groups: GroupSet, write_date: Timestamp) -> Self {
+        let (email, apart) = match words.email {
+            None => (Email::None, ""),
+            Some(email) if email == words.login => (Email::Login, ""),
+            Some(email) => (Email::Apart, email),
+        };
+        let texts = [words.login, words.name, words.lang, words.tz.unwrap_or(""), apart];
+        let mut end = 0;
+        let ends = texts.map(|text| {
+            end += text.len();
+            u32::try_from(end).expect("neither database has rows of 4 GB")
+        });
+        Self {
+            id,
+            texts: texts.concat().into_boxed_str(),
+            ends: [ends[0], ends[1], ends[2], ends[3]],
+            written: u32::try_from(time::unix(write_date).max(0)).unwrap_or(u32::MAX),
+            groups,
+            email,
+            active: true,
+            pending: false,
+            from_odoo: false,
+        }
+    }
+
     /// Whether he may sign in, and others act for him.
     pub const fn may_act(&self) -> bool {
         self.active && !self.pending
@@ -114,27 +155,19 @@ fn complete(connection: &mut Connection, row: Row) -> Result<User, StoreError> {
 
 impl Row {
     fn with(self, groups: impl Iterator<Item = i64>) -> User {
-        let (email, apart) = match self.email.as_deref() {
-            None => (Email::None, ""),
-            Some(email) if email == self.login => (Email::Login, ""),
-            Some(email) => (Email::Apart, email),
+        let words = Words {
+            login: &self.login,
+            name: &self.name,
+            email: self.email.as_deref(),
+            lang: &self.lang,
+            tz: self.tz.as_deref(),
         };
-        let texts = [&self.login, &self.name, &self.lang, self.tz.as_deref().unwrap_or(""), apart];
-        let mut end = 0;
-        let ends = texts.map(|text| {
-            end += text.len();
-            u32::try_from(end).expect("neither database has rows of 4 GB")
-        });
+        let groups = GroupSet::closure(groups.filter_map(Group::from_id));
         User {
-            id: UserId(self.id),
-            texts: texts.concat().into_boxed_str(),
-            ends: [ends[0], ends[1], ends[2], ends[3]],
-            written: u32::try_from(time::unix(self.write_date).max(0)).unwrap_or(u32::MAX),
-            groups: GroupSet::closure(groups.filter_map(Group::from_id)),
-            email,
             active: self.active,
             pending: self.state == "pending",
             from_odoo: self.password_version.is_some(),
+            ..User::new(UserId(self.id), words, groups, self.write_date)
         }
     }
 }

@@ -9,7 +9,7 @@ use orest_live::domain::time::from_unix;
 use orest_live::domain::token::Generation;
 use orest_live::domain::user::GroupSet;
 use orest_live::store::authorizations::SlotRow;
-use orest_live::store::users::User;
+use orest_live::store::users::{User, Words};
 use roaring::RoaringBitmap;
 
 const ID: AuthorizationId = AuthorizationId(1);
@@ -216,19 +216,10 @@ fn nothing_of_before_a_clear_is_kept() {
 }
 
 fn user(active: bool) -> Arc<User> {
-    Arc::new(User {
-        id: UserId(1),
-        login: "alice".to_owned(),
-        name: "Alice".to_owned(),
-        email: None,
-        lang: "en_US".to_owned(),
-        tz: None,
-        active,
-        pending: false,
-        groups: GroupSet::closure([]),
-        write_date: from_unix(0),
-        from_odoo: false,
-    })
+    let words = Words { login: "alice", name: "Alice", email: None, lang: "en_US", tz: None };
+    let mut user = User::new(UserId(1), words, GroupSet::closure([]), from_unix(0));
+    user.active = active;
+    Arc::new(user)
 }
 
 fn a_user_who_was_disabled_is_not_filled_in_again() {
