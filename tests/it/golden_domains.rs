@@ -11,7 +11,7 @@ use orest::store::search::{Query, count, search};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::search::fixture::{Fixture, PARTNER, now, on_each};
+use crate::search::fixture::{Fixture, PARTNER, now};
 
 const ODOO_19: &str = include_str!("../golden/odoo19-domains.jsonl");
 const ODOO_14: &str = include_str!("../golden/odoo14-domains.jsonl");
@@ -103,17 +103,13 @@ fn same_error(error: &OdooError, expect: &Failure) -> bool {
 
 #[test]
 fn odoo_19_answers_are_ours() {
-    on_each(|engine| {
-        replay(&mut Fixture::golden(engine), ODOO_19, LEFT_OUT);
-    });
+    replay(&mut Fixture::golden(), ODOO_19, LEFT_OUT);
 }
 
 /// Where Odoo 14 answers as 19 does.
 #[test]
 fn odoo_14_answers_are_ours() {
-    on_each(|engine| {
-        replay(&mut Fixture::golden_14(engine), ODOO_14, &[]);
-    });
+    replay(&mut Fixture::golden_14(), ODOO_14, &[]);
 }
 
 fn replay(fixture: &mut Fixture, golden: &str, left_out: &[(&str, &[u64])]) {

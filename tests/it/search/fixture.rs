@@ -81,15 +81,7 @@ CREATE TABLE res_partner_category_rel (
     PRIMARY KEY (partner_id, category_id));
 ";
 
-/// Runs a test on each database.
-pub fn on_each(test: impl Fn(database::Kind)) {
-    for engine in database::Kind::both() {
-        println!("on {engine:?}");
-        test(engine);
-    }
-}
-
-/// A database with the empty tables. It lives as long as this.
+/// A database of the kind that this run is on, with the empty tables. It lives as long as this.
 pub struct Fixture {
     pub connection: Connection,
     pub registry: Registry,
@@ -98,7 +90,8 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    pub fn new(engine: database::Kind) -> Self {
+    pub fn new() -> Self {
+        let engine = database::Kind::of_this_run();
         let (words, database) = match engine {
             database::Kind::Sqlite => {
                 (["INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL", "TEXT", "TIMESTAMP"], TestDatabase::empty(engine))
@@ -118,20 +111,20 @@ impl Fixture {
         Self { connection, registry: Registry::of(&[&PARTNER, &CATEGORY]), engine, _database: database }
     }
 
-    fn filled(engine: database::Kind, rows: &str) -> Self {
-        let mut fixture = Self::new(engine);
+    fn filled(rows: &str) -> Self {
+        let mut fixture = Self::new();
         fixture.connection.batch_execute(rows).unwrap();
         fixture
     }
 
     /// With the rows that the golden exchanges were recorded on.
-    pub fn golden(engine: database::Kind) -> Self {
-        Self::filled(engine, GOLDEN_ROWS)
+    pub fn golden() -> Self {
+        Self::filled(GOLDEN_ROWS)
     }
 
     /// The same for Odoo 14; `function` holds what was the city there.
-    pub fn golden_14(engine: database::Kind) -> Self {
-        Self::filled(engine, GOLDEN_14_ROWS)
+    pub fn golden_14() -> Self {
+        Self::filled(GOLDEN_14_ROWS)
     }
 
     /// Lets links lead to what isn't there yet.

@@ -15,7 +15,7 @@ use orest::store::read::{ReadField, display_names, read};
 use orest::store::search::{Query, count, search};
 use serde_json::{Value, json};
 
-use super::fixture::{now, on_each};
+use super::fixture::now;
 use crate::support::database::{self, TestDatabase};
 
 const ROWS: &str = "
@@ -75,86 +75,82 @@ fn value_for(field: &Field, operator: Operator) -> Option<Value> {
 
 #[test]
 fn every_field_can_be_searched_ordered_and_read() {
-    on_each(|engine| {
-        let (_database, mut connection) = database(engine);
-        let registry = Registry::new();
-        let context = ResolveContext::unrestricted(&registry, now());
-        for model in registry.iter().filter(|model| model.table().is_some()) {
-            let all = find(&mut connection, &registry, model, SearchDomain::True);
-            let mut fields = Vec::new();
-            for field in model.fields() {
-                if field.comodel().is_some_and(|comodel| registry.get(comodel).is_none()) {
-                    continue;
-                }
-                let related = field.is_x2many().then(|| context.related(field).unwrap());
-                fields.push(ReadField { field, related });
-                if field.column == orest::orm::field::Column::None && !field.is_x2many() {
-                    continue;
-                }
-                for (operator, text) in Operator::ALL {
-                    let Some(value) = value_for(field, operator) else { continue };
-                    let leaf = SearchDomain::leaf(field.name, text, value);
-                    let found = find(&mut connection, &registry, model, leaf.clone());
-                    let others = find(&mut connection, &registry, model, leaf.not());
-                    assert_eq!(found.len() + others.len(), all.len(), "{}.{} {text}", model.name, field.name);
-                }
-                if let Some(comodel) = field.comodel().and_then(|comodel| registry.get(comodel)) {
-                    let path = format!("{}.{}", field.name, comodel.rec_name);
-                    find(&mut connection, &registry, model, SearchDomain::leaf(&path, "ilike", json!("a")));
-                    find(&mut connection, &registry, model, SearchDomain::any(field.name, SearchDomain::True));
-                }
-                if !field.is_x2many() && field.name != "display_name" {
-                    let text = format!("{} desc", field.name);
-                    let order = Order::parse_text(&text, model, &context).unwrap();
-                    let query = Query { model, filter: Filter::All, order, offset: 0, limit: None, now: now() };
-                    assert_eq!(search(&mut connection, &query).unwrap().len(), all.len(), "{}: {text}", model.name);
-                }
+    let (_database, mut connection) = database(database::Kind::of_this_run());
+    let registry = Registry::new();
+    let context = ResolveContext::unrestricted(&registry, now());
+    for model in registry.iter().filter(|model| model.table().is_some()) {
+        let all = find(&mut connection, &registry, model, SearchDomain::True);
+        let mut fields = Vec::new();
+        for field in model.fields() {
+            if field.comodel().is_some_and(|comodel| registry.get(comodel).is_none()) {
+                continue;
             }
-            let records = read(&mut connection, model, &all, &fields, now()).unwrap();
-            assert_eq!(records.len(), all.len(), "{}", model.name);
-            assert_eq!(display_names(&mut connection, model, &all, now()).unwrap().len(), all.len(), "{}", model.name);
+            let related = field.is_x2many().then(|| context.related(field).unwrap());
+            fields.push(ReadField { field, related });
+            if field.column == orest::orm::field::Column::None && !field.is_x2many() {
+                continue;
+            }
+            for (operator, text) in Operator::ALL {
+                let Some(value) = value_for(field, operator) else { continue };
+                let leaf = SearchDomain::leaf(field.name, text, value);
+                let found = find(&mut connection, &registry, model, leaf.clone());
+                let others = find(&mut connection, &registry, model, leaf.not());
+                assert_eq!(found.len() + others.len(), all.len(), "{}.{} {text}", model.name, field.name);
+            }
+            if let Some(comodel) = field.comodel().and_then(|comodel| registry.get(comodel)) {
+                let path = format!("{}.{}", field.name, comodel.rec_name);
+                find(&mut connection, &registry, model, SearchDomain::leaf(&path, "ilike", json!("a")));
+                find(&mut connection, &registry, model, SearchDomain::any(field.name, SearchDomain::True));
+            }
+            if !field.is_x2many() && field.name != "display_name" {
+                let text = format!("{} desc", field.name);
+                let order = Order::parse_text(&text, model, &context).unwrap();
+                let query = Query { model, filter: Filter::All, order, offset: 0, limit: None, now: now() };
+                assert_eq!(search(&mut connection, &query).unwrap().len(), all.len(), "{}: {text}", model.name);
+            }
         }
-    });
+        let records = read(&mut connection, model, &all, &fields, now()).unwrap();
+        assert_eq!(records.len(), all.len(), "{}", model.name);
+        assert_eq!(display_names(&mut connection, model, &all, now()).unwrap().len(), all.len(), "{}", model.name);
+    }
 }
 
 #[test]
 fn authorizations_read_as_odoo_would() {
-    on_each(|engine| {
-        let (_database, mut connection) = database(engine);
-        let registry = Registry::new();
-        let model = registry.get("orest.authorization").unwrap();
-        let live = SearchDomain::leaf("state", "=", json!("live"));
-        assert_eq!(find(&mut connection, &registry, model, live), [3, 1]);
-        let expired = SearchDomain::leaf("state", "in", json!(["expired", "revoked"]));
-        assert_eq!(find(&mut connection, &registry, model, expired), [2]);
-        let path = SearchDomain::leaf("application_id.client_id", "=", json!("shop"));
-        assert_eq!(find(&mut connection, &registry, model, path), [3, 2, 1]);
+    let (_database, mut connection) = database(database::Kind::of_this_run());
+    let registry = Registry::new();
+    let model = registry.get("orest.authorization").unwrap();
+    let live = SearchDomain::leaf("state", "=", json!("live"));
+    assert_eq!(find(&mut connection, &registry, model, live), [3, 1]);
+    let expired = SearchDomain::leaf("state", "in", json!(["expired", "revoked"]));
+    assert_eq!(find(&mut connection, &registry, model, expired), [2]);
+    let path = SearchDomain::leaf("application_id.client_id", "=", json!("shop"));
+    assert_eq!(find(&mut connection, &registry, model, path), [3, 2, 1]);
 
-        let fields = ["display_name", "user_id", "state", "expires_at", "active", "generation", "scope"];
-        let fields = fields.map(|name| ReadField { field: model.field(name).unwrap(), related: None });
-        let records = read(&mut connection, model, &[2, 99, 3], &fields, now()).unwrap();
-        assert_eq!(
-            json!(records),
-            json!([
-                {"id": 2, "display_name": "Shop - Administrator", "user_id": 2, "state": "expired",
-                 "expires_at": "2026-11-20 09:00:00", "active": true, "generation": 0, "scope": ""},
-                {"id": 3, "display_name": "Shop", "user_id": false, "state": "live",
-                 "expires_at": "2026-11-21 09:00:00", "active": true, "generation": 0, "scope": ""},
-            ])
-        );
+    let fields = ["display_name", "user_id", "state", "expires_at", "active", "generation", "scope"];
+    let fields = fields.map(|name| ReadField { field: model.field(name).unwrap(), related: None });
+    let records = read(&mut connection, model, &[2, 99, 3], &fields, now()).unwrap();
+    assert_eq!(
+        json!(records),
+        json!([
+            {"id": 2, "display_name": "Shop - Administrator", "user_id": 2, "state": "expired",
+             "expires_at": "2026-11-20 09:00:00", "active": true, "generation": 0, "scope": ""},
+            {"id": 3, "display_name": "Shop", "user_id": false, "state": "live",
+             "expires_at": "2026-11-21 09:00:00", "active": true, "generation": 0, "scope": ""},
+        ])
+    );
 
-        let application = registry.get("orest.application").unwrap();
-        let image = ReadField { field: application.field("image").unwrap(), related: None };
-        let records = read(&mut connection, application, &[1], &[image], now()).unwrap();
-        assert_eq!(json!(records), json!([{"id": 1, "image": "iVBORw=="}]));
+    let application = registry.get("orest.application").unwrap();
+    let image = ReadField { field: application.field("image").unwrap(), related: None };
+    let records = read(&mut connection, application, &[1], &[image], now()).unwrap();
+    assert_eq!(json!(records), json!([{"id": 1, "image": "iVBORw=="}]));
 
-        let users = registry.get("res.users").unwrap();
-        let field = users.field("authorization_ids").unwrap();
-        let context = ResolveContext { active_test: true, ..ResolveContext::unrestricted(&registry, now()) };
-        let read_field = ReadField { field, related: Some(context.related(field).unwrap()) };
-        let records = read(&mut connection, users, &[2], &[read_field], now()).unwrap();
-        assert_eq!(json!(records), json!([{"id": 2, "authorization_ids": [2, 1]}]));
-    });
+    let users = registry.get("res.users").unwrap();
+    let field = users.field("authorization_ids").unwrap();
+    let context = ResolveContext { active_test: true, ..ResolveContext::unrestricted(&registry, now()) };
+    let read_field = ReadField { field, related: Some(context.related(field).unwrap()) };
+    let records = read(&mut connection, users, &[2], &[read_field], now()).unwrap();
+    assert_eq!(json!(records), json!([{"id": 2, "authorization_ids": [2, 1]}]));
 }
 
 #[derive(diesel::QueryableByName)]
@@ -186,39 +182,37 @@ fn links_are_held_by_foreign_keys_unless_they_are_loose() {
 
 #[test]
 fn rules_and_groups_reach_through_relations() {
-    on_each(|engine| {
-        let (_database, mut connection) = database(engine);
-        let registry = Registry::new();
-        let users = registry.get("res.users").unwrap();
-        let only_third = |model: &'static Model| {
-            Ok(if model.name == "orest.authorization" {
-                SearchDomain::leaf("id", "=", json!(3))
-            } else {
-                SearchDomain::True
-            })
-        };
-        let nobody = |_: Group| false;
-        let context =
-            ResolveContext { rules: &only_third, is_member: &nobody, ..ResolveContext::unrestricted(&registry, now()) };
-        for domain in [
-            SearchDomain::any("authorization_ids", SearchDomain::True),
-            SearchDomain::leaf("authorization_ids", "!=", json!(false)),
-            SearchDomain::leaf("authorization_ids", "in", json!([1])),
-            SearchDomain::leaf("authorization_ids", "ilike", json!("Shop")),
-            SearchDomain::leaf("authorization_ids.scope", "=", json!(false)),
-            SearchDomain::leaf("authorization_ids", "child_of", json!([1])),
-        ] {
-            let filter = domain.resolve(users, &context).unwrap();
-            assert_eq!(count(&mut connection, users, &filter, None, now()).unwrap(), 0, "{domain:?}");
-            assert_eq!(find(&mut connection, &registry, users, domain), [2]);
-        }
-        let error = SearchDomain::leaf("group_ids", "=", json!(1)).resolve(users, &context).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "odoo.exceptions.AccessError: You do not have enough rights to access the field \"group_ids\" on User \
+    let (_database, mut connection) = database(database::Kind::of_this_run());
+    let registry = Registry::new();
+    let users = registry.get("res.users").unwrap();
+    let only_third = |model: &'static Model| {
+        Ok(if model.name == "orest.authorization" {
+            SearchDomain::leaf("id", "=", json!(3))
+        } else {
+            SearchDomain::True
+        })
+    };
+    let nobody = |_: Group| false;
+    let context =
+        ResolveContext { rules: &only_third, is_member: &nobody, ..ResolveContext::unrestricted(&registry, now()) };
+    for domain in [
+        SearchDomain::any("authorization_ids", SearchDomain::True),
+        SearchDomain::leaf("authorization_ids", "!=", json!(false)),
+        SearchDomain::leaf("authorization_ids", "in", json!([1])),
+        SearchDomain::leaf("authorization_ids", "ilike", json!("Shop")),
+        SearchDomain::leaf("authorization_ids.scope", "=", json!(false)),
+        SearchDomain::leaf("authorization_ids", "child_of", json!([1])),
+    ] {
+        let filter = domain.resolve(users, &context).unwrap();
+        assert_eq!(count(&mut connection, users, &filter, None, now()).unwrap(), 0, "{domain:?}");
+        assert_eq!(find(&mut connection, &registry, users, domain), [2]);
+    }
+    let error = SearchDomain::leaf("group_ids", "=", json!(1)).resolve(users, &context).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "odoo.exceptions.AccessError: You do not have enough rights to access the field \"group_ids\" on User \
          (res.users). Please contact your system administrator.\n\nOperation: read"
-        );
-    });
+    );
 }
 
 #[test]
