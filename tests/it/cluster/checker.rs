@@ -17,7 +17,7 @@ use super::fleet::{Fleet, Token, administrator, call, resource_server};
 /// How many connections check at each node.
 const VERIFIERS: usize = 2;
 /// How many revoke at once.
-const REVOKERS: usize = 3;
+const REVOKERS: usize = 6;
 /// How far around the tokens that are being revoked the checks look.
 const AROUND: usize = 24;
 /// At most so many tokens in one act.

@@ -18,7 +18,7 @@ use crate::support::database::Kind;
 
 /// Nobody has to be waited out in this test, and everything is done while the lease lasts that the other node has.
 const LEASE: &str = "30s";
-const WAIT: &str = "2s";
+const WAIT: &str = "300ms";
 
 /// The moment that is named: soon, and no later than the lease's end.
 fn check_until(text: &str) {
