@@ -9,7 +9,8 @@ use super::client::run;
 
 #[test]
 fn help_is_as_it_was_read_last() {
-    let home = tempfile::tempdir().unwrap();
+    // Nobody writes there; where lines break depends on its length.
+    let home = Path::new("/home/somewhere");
     for command in [
         "",
         "login",
@@ -30,8 +31,8 @@ fn help_is_as_it_was_read_last() {
         line.push("--help");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/command_line/help");
         let expect = Data::read_from(&folder.join(format!("{name}.txt")), None);
-        // The folder of a test is in the value of a variable.
-        let said = run(home.path(), &line).done().replace(home.path().to_str().unwrap(), "");
+        // It is in the value of a variable.
+        let said = run(home, &line).done().replace(home.to_str().unwrap(), "");
         Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).eq(said, expect);
     }
 }
