@@ -13,8 +13,7 @@ mod refusals;
 mod revocations;
 mod sessions;
 mod stopping;
-mod terminal;
-mod transfer;
+pub mod terminal;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -87,7 +86,8 @@ impl Server {
         serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}"))
     }
 
-    fn form(&self, path: &str, application: &Value, body: &str) -> Value {
+    /// A form, sent by an application.
+    pub fn form(&self, path: &str, application: &Value, body: &str) -> Value {
         use base64::Engine as _;
         let pair = format!(
             "{}:{}",
@@ -134,7 +134,8 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-fn failure(output: &Output) -> String {
+/// What a command says that fails.
+pub fn failure(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }

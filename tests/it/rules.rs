@@ -195,6 +195,33 @@ fn the_readme_names_every_command_and_setting() {
     }
 }
 
+/// `tests/run postgres` leaves out what is the same there. Whoever asks which database it is on, or has the one of this run, may
+/// not be left out.
+#[test]
+fn what_is_not_run_on_postgresql_has_nothing_to_do_with_it() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let runner = fs::read_to_string(tests.join("run")).expect("there is one");
+    let list =
+        runner.lines().find_map(|line| line.strip_prefix("SAME_ON_POSTGRES = ")).expect("says what it leaves out");
+    let modules: Vec<_> = list.split('"').filter_map(|word| word.strip_suffix("::")).collect();
+    assert!(!modules.is_empty(), "{list}");
+    for module in modules {
+        let folder = tests.join("it").join(module);
+        let inside = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.expect("an entry").path());
+        let files =
+            inside.chain([folder.with_extension("rs")]).filter(|path| path.extension().is_some_and(|end| end == "rs"));
+        let mut read = 0;
+        for file in files.filter(|file| file.exists()) {
+            let text = fs::read_to_string(&file).expect("is text");
+            for word in ["TestService", "TestServer", "TestDatabase", "has_postgres", "of_this_run", "Kind::"] {
+                assert!(!text.contains(word), "{} has {word}", file.display());
+            }
+            read += 1;
+        }
+        assert!(read > 0, "there is no module {module}");
+    }
+}
+
 /// What is not Rust comes with its source and is built in: there is nothing to install, and nothing of the system's to keep up
 /// to date but the C library.
 #[test]

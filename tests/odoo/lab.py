@@ -1,6 +1,7 @@
 """A service and a real Odoo 14, paired, for tests and for trying things by hand.
 
     python lab.py --binary PATH/TO/orest [--cache DIR]
+    python lab.py --prepare [--cache DIR]                   only fetches and makes what is kept
 
 starts PostgreSQL, the service and Odoo with the module, prints where they are and waits for Ctrl-C.
 Everything is on loopback and on free ports; what was started is ended, and the data are thrown away.
@@ -36,7 +37,7 @@ MODULE = "orest"
 LAYOUT = "2"
 BASE = "base"
 PREFIX = "orest-odoo-"
-ROLE = "odoo"
+ROLE, PASSWORD = "odoo", "odoo"
 # People who were there before the module came. Their passwords are their logins.
 USERS = {
     "alice": "Alice Ahrens", "bob": "Bob Baumann", "carol": "Carol Castro", "dave": "Dave Dubois", "erin": "Erin Eriksen",
@@ -60,12 +61,13 @@ class Lab:
         self.folder = self.root = self.cluster = None
 
     def __enter__(self):
-        for folder in (self.cache, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.root = packages.unpack(self.cache / "root", self.logs / "odoo-packages.log", self.say)
+        self.prepare()
         self.folder = make_folder(PREFIX)
         try:
-            self._start_postgres()
+            # It guards throw-away data, is kept with them, and opens nothing but what this run listens at on loopback.
+            self.cluster = postgres.Cluster(find_postgres(), self.folder / "pg", ROLE, PASSWORD)
+            self.cluster.copy_from(self.cache / "base" / "data")
+            self.cluster.start()
         except BaseException:
             self.__exit__()
             raise
@@ -78,29 +80,30 @@ class Lab:
                 shutil.copyfile(self.folder / "postgres.log", self.logs / "odoo-postgres.log")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start_postgres(self):
-        binaries = postgres.find_binaries()
-        if not binaries:
-            raise Ended("there is no PostgreSQL server: install postgresql")
-        # It guards throw-away data, is kept with them, and opens nothing but what this run listens at on loopback.
-        self.cluster = postgres.Cluster(binaries, self.folder / "pg", ROLE, "odoo")
-        kept = self.cache / "base"
-        made_of = f"{LAYOUT}\n{self.cluster.version()}\n{hashlib.sha256(MAKE_USERS.encode()).hexdigest()}\n" + (self.root / "ready").read_text(encoding="utf-8")
-        stamp = kept / "ready"
-        if not (stamp.exists() and stamp.read_text(encoding="utf-8") == made_of):
-            self.say("making a database with Odoo's base modules (once)")
-            shutil.rmtree(kept, ignore_errors=True)
-            kept.mkdir()
-            self._make_base(kept)
-            stamp.write_text(made_of, encoding="utf-8")
-        self.cluster.copy_from(kept / "data")
-        self.cluster.start()
+    def prepare(self):
+        """Fetches and makes what is kept, if it is not there."""
+        for folder in (self.cache, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.root = packages.unpack(self.cache / "root", self.logs / "odoo-packages.log", self.say)
+        folder = make_folder(PREFIX)
+        try:
+            maker = postgres.Cluster(find_postgres(), folder / "pg", ROLE, PASSWORD)
+            kept = self.cache / "base"
+            made_of = f"{LAYOUT}\n{maker.version()}\n{hashlib.sha256(MAKE_USERS.encode()).hexdigest()}\n" + (self.root / "ready").read_text(encoding="utf-8")
+            stamp = kept / "ready"
+            if not (stamp.exists() and stamp.read_text(encoding="utf-8") == made_of):
+                self.say("making a database with Odoo's base modules (once)")
+                shutil.rmtree(kept, ignore_errors=True)
+                kept.mkdir()
+                self._make_base(kept, maker, folder)
+                stamp.write_text(made_of, encoding="utf-8")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def _make_base(self, kept):
+    def _make_base(self, kept, maker, folder):
         log_path = self.logs / "odoo-base.log"
         log_path.write_bytes(b"")
-        maker = postgres.Cluster(self.cluster.binaries, self.folder / "base-pg", ROLE, self.cluster.password)
-        odoo = odoo14.Odoo(self.root, maker, self.folder / "base-odoo")
+        odoo = odoo14.Odoo(self.root, maker, folder / "odoo")
         try:
             maker.create()
             maker.start()
@@ -119,7 +122,6 @@ class Lab:
             maker.stop()
         maker.copy_to(kept / "data")
         shutil.copytree(odoo.folder / "filestore" / BASE, kept / "filestore")
-        shutil.rmtree(maker.folder)
 
 
 class Trial:
@@ -210,6 +212,14 @@ class Refused(RuntimeError):
         self.name, self.message = name, message
 
 
+def find_postgres():
+    """The folder with a PostgreSQL server."""
+    binaries = postgres.find_binaries()
+    if not binaries:
+        raise Ended("there is no PostgreSQL server: install postgresql")
+    return binaries
+
+
 def warm(url):
     """Signs in and looks at the web client, so that Odoo puts its scripts and styles together."""
     jar = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
@@ -247,6 +257,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", default=target / "debug" / "orest", help="the built orest (default: target/debug/orest)")
     parser.add_argument("--cache", default=target / "odoo", help="where Odoo is kept (default: target/odoo)")
+    parser.add_argument("--logs", default=target / "odoo" / "logs", help="where the full logs go (default: target/odoo/logs)")
+    parser.add_argument("--prepare", action="store_true", help="only fetch and make what is kept")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, on_terminate)
     started = time.monotonic()
@@ -255,7 +267,11 @@ def main():
         print(f"[{time.monotonic() - started:5.1f}s] {text}", flush=True)
 
     try:
-        with Lab(options.binary, options.cache, Path(options.cache) / "logs", say) as lab, Trial(lab, "by_hand") as trial:
+        lab = Lab(options.binary, options.cache, options.logs, say)
+        if options.prepare:
+            lab.prepare()
+            return 0
+        with lab, Trial(lab, "by_hand") as trial:
             say("installing the module")
             trial.install()
             trial.start()

@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::terminal::{Terminal, plain};
-use super::{Server, failure, orest};
+use crate::command_line::terminal::{Terminal, plain};
+use crate::command_line::{Server, failure, orest};
 use crate::support::database::{Kind, TestDatabase};
 
 #[test]

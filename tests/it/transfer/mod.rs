@@ -1,5 +1,7 @@
 //! `orest transfer`: everything arrives, or the target is not served.
 
+mod killed;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
