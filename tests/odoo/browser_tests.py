@@ -76,9 +76,11 @@ class Player:
         path = trial.folder / "stage.json"
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(stage, file)
+        # Chromium makes a socket there, whose path must be short.
+        own = {"TMPDIR": str(trial.lab.folder)}
         process = subprocess.Popen(
             ["node", os.path.join(self.options.npm, script), str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True, preexec_fn=die_with_us(), env={**os.environ, "TMPDIR": str(trial.folder)},
+            text=True, start_new_session=True, preexec_fn=die_with_us(), env={**os.environ, **own},
         )
         done = False
         try:
