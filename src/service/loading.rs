@@ -98,9 +98,8 @@ impl Service {
         let started = Instant::now();
         let epoch = self.live.epoch();
         let applications = self.load_applications().await?;
-        let users = self.load_users().await?;
-        let devices = self.load_devices().await?;
-        let authorizations = self.load_authorizations(started).await?;
+        let (users, devices, authorizations) =
+            tokio::try_join!(self.load_users(), self.load_devices(), self.load_authorizations(started))?;
         self.loading.set(State::Loaded(epoch));
         let seconds = format!("{:.2}", started.elapsed().as_secs_f64());
         tracing::info!(authorizations, users, applications, devices, seconds, "the live state is loaded");
