@@ -18,6 +18,7 @@ mod postgres;
 mod proxy;
 
 use std::fs;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,6 +27,8 @@ use std::time::{Duration, Instant};
 use fleet::{DATABASE, Fleet, administrator, call, resource_server};
 use postgres::Postgres;
 use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_postgres::AsyncMessage;
 
 const ROUNDS: usize = 5;
 const ACTS: usize = 200;
@@ -79,9 +82,11 @@ async fn measure(nodes: usize) -> f64 {
     if nodes > 1 {
         for (round, pause) in [None, Some(PAUSE)].into_iter().enumerate() {
             let sleeper = Sleeper::start();
-            let (after_commit, after_call) = propagate(&fleet, (ROUNDS + round) * ACTS, pause).await;
+            let Propagation { heard, after_commit, after_call } =
+                propagate(&fleet, (ROUNDS + round) * ACTS, pause).await;
             let late = sleeper.stop();
             let asked = pause.map_or_else(|| "without a pause".to_owned(), |pause| format!("every {pause:?}"));
+            Times(heard).print(&format!("from the commit until a bare listener hears of it, asked {asked}"));
             Times(after_commit).print(&format!("from the commit to the first refusal on the last node, asked {asked}"));
             Times(after_call).print(&format!("from the call to it, asked {asked}"));
             Times(late).print("meanwhile, a thread that sleeps for 1 ms wakes this much late");
@@ -142,8 +147,9 @@ async fn revoke(fleet: &Fleet, from: usize) -> Vec<Duration> {
 /// Asks each node again and again about a token that is revoked on the first one: how long after the commit, by PostgreSQL's
 /// own clock, which is this machine's, the last node refuses it; and how long after the call. `pause`: between two questions to
 /// a node. Without one, those who ask take the two cores from those who answer.
-async fn propagate(fleet: &Fleet, from: usize, pause: Option<Duration>) -> (Vec<Duration>, Vec<Duration>) {
-    let (mut after_commit, mut after_call) = (Vec::new(), Vec::new());
+async fn propagate(fleet: &Fleet, from: usize, pause: Option<Duration>) -> Propagation {
+    let Propagation { mut heard, mut after_commit, mut after_call } = Propagation::default();
+    let mut listener = listen(&url_of(fleet)).await;
     let mut client = administrator(fleet.nodes[0].address);
     let (database, connection) =
         tokio_postgres::connect(&url_of(fleet), tokio_postgres::NoTls).await.expect("connects");
@@ -160,11 +166,47 @@ async fn propagate(fleet: &Fleet, from: usize, pause: Option<Duration>) -> (Vec<
         let refused = watching.into_iter().map(|watch| watch.join().expect("no panic")).max().expect("nodes");
         let committed = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM orest_revocation ORDER BY sequence DESC LIMIT 1";
         let committed: f64 = database.query_one(committed, &[]).await.expect("answers").get(0);
-        after_commit.push(refused.saturating_sub(Duration::from_secs_f64(committed)));
+        let committed = Duration::from_secs_f64(committed);
+        // The columns behind the acts are announced to nobody: what is heard is the act.
+        let first = listener.recv().await.expect("it hears of each act");
+        heard.push(first.saturating_sub(committed));
+        while listener.try_recv().is_ok() {}
+        after_commit.push(refused.saturating_sub(committed));
         after_call.push(refused.saturating_sub(called));
     }
     connection.abort();
-    (after_commit, after_call)
+    Propagation { heard, after_commit, after_call }
+}
+
+/// How long acts took to come to where they are waited for.
+#[derive(Default)]
+struct Propagation {
+    /// From the commit until who only listens to PostgreSQL has heard of it: no node can be faster.
+    heard: Vec<Duration>,
+    /// From the commit to the first refusal on the last node.
+    after_commit: Vec<Duration>,
+    /// From the call to it.
+    after_call: Vec<Duration>,
+}
+
+/// When notifications of acts came, on a line of its own.
+async fn listen(url: &str) -> mpsc::UnboundedReceiver<Duration> {
+    let (client, mut connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("connects");
+    let (tell, heard) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if matches!(message, AsyncMessage::Notification(_)) && tell.send(now()).is_err() {
+                return;
+            }
+        }
+    });
+    client.batch_execute("LISTEN orest_change").await.expect("listens");
+    // The line ends with its client.
+    tokio::spawn(async move {
+        std::future::pending::<()>().await;
+        drop(client);
+    });
+    heard
 }
 
 /// What the machine itself costs who waits for something.
