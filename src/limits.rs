@@ -117,6 +117,8 @@ pub const WRITE_GROUP_MAX: usize = 256;
 pub const READERS: usize = 4;
 /// How precise `last_used_at` is.
 pub const LAST_USED_PRECISION: Duration = Duration::from_secs(60);
+/// Authorizations of which one transaction notes when they were last used.
+pub const USED_BATCH: usize = 500;
 /// WebSockets and HTTP calls of our own RPC namespace at a time.
 pub const RPC_CONNECTIONS_MAX: u32 = 1_000;
 /// Subscriptions of one WebSocket.

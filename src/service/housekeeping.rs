@@ -78,8 +78,10 @@ impl Service {
 
     /// Writes down what has been used since the last time. A search that looks at it calls this first.
     pub async fn flush_used(&self) -> Result<(), Error> {
-        let used: Vec<_> = self.live.take_used().into_iter().map(|(id, at)| (id, from_unix(at))).collect();
-        for batch in used.chunks(limits::FILL_BATCH) {
+        let mut used: Vec<_> = self.live.take_used().into_iter().map(|(id, at)| (id, from_unix(at))).collect();
+        used.sort_unstable_by_key(|(id, at)| (*at, *id));
+        // All other writes, on every node, wait for a batch.
+        for batch in used.chunks(limits::USED_BATCH) {
             let batch = batch.to_vec();
             self.write(move |tx| Ok::<_, Error>(authorizations::set_last_used(tx.connection, &batch)?)).await?;
         }

@@ -298,3 +298,40 @@ async fn nodes_that_start_at_once_make_one_administrator_and_one_demo() {
     assert_ne!(one.instance(), two.instance());
     assert_eq!(random.reveal().len(), one.instance().len());
 }
+
+/// Each node notes what it has seen when its turn comes, many at once: the latest counts.
+#[tokio::test]
+async fn the_latest_use_counts_whichever_node_notes_it_first() {
+    use diesel::prelude::*;
+    use orest::domain::ids::AuthorizationId;
+    use orest::domain::time::Timestamp;
+    use orest::store::authorizations::set_last_used;
+    use orest::store::schema::orest_authorization as authorization;
+    use orest::store::{Store, StoreError};
+
+    async fn note(store: &Store, used: Vec<(i64, Timestamp)>) {
+        let used: Vec<_> = used.into_iter().map(|(id, at)| (AuthorizationId(id), at)).collect();
+        store.write(move |tx| set_last_used(tx.connection, &used)).await.unwrap();
+    }
+
+    let test = TestService::new().await;
+    let read = async |ids: Vec<i64>| -> Vec<Option<Timestamp>> {
+        let rows = test.store.read(move |connection| {
+            let rows = authorization::table.filter(authorization::id.eq_any(ids)).order(authorization::id);
+            rows.select(authorization::last_used_at).load(connection).map_err(StoreError::from)
+        });
+        rows.await.unwrap()
+    };
+    let ids = test.store.read(|connection| {
+        let rows = authorization::table.order(authorization::id).limit(4).select(authorization::id);
+        rows.load::<i64>(connection).map_err(StoreError::from)
+    });
+    let ids = ids.await.unwrap();
+    let &[a, b, c, d] = &ids[..] else { panic!("four of them") };
+    let at = |minutes: i64| test.clock.now() + chrono::TimeDelta::days(1) + chrono::TimeDelta::minutes(minutes);
+    let before = read(vec![d]).await;
+    note(&test.store, vec![(a, at(1)), (b, at(1)), (c, at(3))]).await;
+    note(&test.store, vec![(b, at(0)), (a, at(2)), (c, at(2))]).await;
+    assert_eq!(read(vec![a, b, c]).await, [at(2), at(1), at(3)].map(Some));
+    assert_eq!(read(vec![d]).await, before, "nobody has noted it");
+}
