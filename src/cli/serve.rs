@@ -175,11 +175,14 @@ impl Serve {
         if let Err(error) = app.service.cluster().leave().await {
             tracing::warn!(%error, "could not tell the other nodes that this one stops; they find out when its lease ends");
         }
-        // Of the last acts something is still to be written, which would come behind the checkpoint.
-        if let Err(error) = app.service.filled().await {
-            tracing::warn!(%error, "the lists' columns of the last acts are not filled in; the next start does that");
+        if app.service.cluster().is_alone() {
+            // Of the last acts something is still to be written, which would come behind the checkpoint. With other nodes there
+            // is always something, and they do it.
+            if let Err(error) = app.service.filled().await {
+                tracing::warn!(%error, "the lists' columns of the last acts are not filled in; the next start does that");
+            }
+            app.service.checkpoint().await;
         }
-        app.service.checkpoint().await;
         tracing::info!("stopped");
         Ok(())
     }
