@@ -105,7 +105,8 @@ pub const MIGRATION_WAIT: Duration = Duration::from_secs(600);
 pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Rows that are read at a time when the live state is loaded …
 pub const LOAD_BATCH: i64 = 2_000;
-/// … and connections that do so; the others of [`READERS`] answer meanwhile.
+/// … and connections that do so with authorizations. Users and devices are read beside them by the others of [`READERS`], which
+/// answer between two batches.
 pub const LOADERS: u32 = 2;
 /// Ids that one statement names by itself: SQLite takes 32,766 values.
 pub const IDS_IN_A_STATEMENT: usize = 10_000;

@@ -182,7 +182,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("OREST_LOG").unwrap_or_else(|_| "info".into());
     // However much is asked for: it would write down what goes into each statement, hashes of passwords and sessions too.
-    let filter = filter.add_directive("tokio_postgres=warn".parse()?);
+    let filter =
+        filter.add_directive("tokio_postgres=warn".parse()?).add_directive("tokio_postgres::query=warn".parse()?);
     // Logs are read by programs; and whether there were colours would depend on what else is built with us.
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -404,9 +404,14 @@ impl Line<'_> {
              key, so that none of them is good"
         );
         let applier = Arc::clone(&node.applier);
-        in_time(LOAD_WITHIN, self.feed.reader.read(move |connection| applier.load(connection))).await?;
-        node.peers().forget_applied();
+        // Before it, so that who finds meanwhile that it has parted is not overlooked: at worst all is loaded once more.
         node.parted.store(false, Ordering::SeqCst);
+        let loaded = in_time(LOAD_WITHIN, self.feed.reader.read(move |connection| applier.load(connection))).await;
+        if loaded.is_err() {
+            node.parted.store(true, Ordering::SeqCst);
+        }
+        loaded?;
+        node.peers().forget_applied();
         node.counts.resets.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
