@@ -13,9 +13,9 @@ With --data-dir what was made is kept; a folder that a server has used already i
 import argparse
 import os
 import re
-import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -23,13 +23,11 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests" / "clients"))
+
+from server import free_port  # noqa: E402
+
 BINARY = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/orest"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def is_ready(address):
