@@ -73,6 +73,14 @@ struct State {
     unreported: VecDeque<Unreported>,
 }
 
+/// Where a node stands, in what it has loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Up to where the changes are applied.
+    pub position: Position,
+    loads: u64,
+}
+
 enum Unreported {
     /// Its number is all that is known of it.
     Heard(u64),
@@ -178,6 +186,12 @@ impl Applier {
         self.state().position.clone()
     }
 
+    /// The same, and in which history.
+    pub fn standing(&self) -> Standing {
+        let state = self.state();
+        Standing { position: state.position.clone(), loads: state.loads }
+    }
+
     /// Whether this is a place in the history that is applied here, and not long ago.
     pub fn has_been_at(&self, position: &Position) -> bool {
         self.state().has_been_at(position)
@@ -215,6 +229,11 @@ impl Applier {
         Ok(filled)
     }
 
+    /// Whether the database's history is not the one that is applied here: nothing more is, until all is loaded anew.
+    pub fn has_parted(&self) -> bool {
+        self.state().parted
+    }
+
     /// Runs `then`, unless the history has parted; nor can it while that runs.
     pub fn unless_parted(&self, then: impl FnOnce()) -> bool {
         let state = self.state();
@@ -224,18 +243,25 @@ impl Applier {
         !state.parted
     }
 
-    /// Notes that the history has parted, and runs `then` before anything else can be applied or relied upon.
-    pub fn part(&self, then: impl FnOnce()) {
-        self.state().parted = true;
+    /// Notes that the history has parted, and runs `then` before anything else can be applied or relied upon. Says whether that
+    /// is news: it is not where all has been loaded since `from`, of which it was found.
+    pub fn part(&self, from: &Standing, then: impl FnOnce()) -> bool {
+        let mut state = self.state();
+        if state.loads != from.loads || state.parted {
+            return false;
+        }
+        state.parted = true;
         then();
+        true
     }
 
-    /// Applies what others have committed up to `feed`, which was read after this node was at `from`.
-    pub fn follow(&self, connection: &mut Connection, from: &Position, feed: &Position) -> Result<(), FollowError> {
-        if feed.sequence < from.sequence || feed.sequence == from.sequence && feed.tag != from.tag {
+    /// Applies what others have committed up to `feed`, which was read after this node stood at `from`.
+    pub fn follow(&self, connection: &mut Connection, from: &Standing, feed: &Position) -> Result<(), FollowError> {
+        let Standing { position, .. } = from;
+        if feed.sequence < position.sequence || feed.sequence == position.sequence && feed.tag != position.tag {
             return Err(FollowError::Parted);
         }
-        let mut at = from.clone();
+        let mut at = position.clone();
         while at.sequence < feed.sequence {
             let read = changes::list_after(connection, at.sequence, BATCH)?;
             for change in &read {
@@ -247,18 +273,21 @@ impl Applier {
             if read.is_empty() {
                 return Err(FollowError::Parted);
             }
-            self.apply_read(&read)?;
+            self.apply_read(from, &read)?;
         }
         Ok(())
     }
 
-    /// Applies changes that follow each other.
-    fn apply_read(&self, read: &[Read]) -> Result<(), FollowError> {
+    /// Applies changes that follow each other, and what stood at `from`.
+    fn apply_read(&self, from: &Standing, read: &[Read]) -> Result<(), FollowError> {
         let mut state = self.state();
+        if state.parted || state.loads != from.loads {
+            return Err(FollowError::Parted);
+        }
         let mut applied = false;
         for change in read {
             // What came in between by another way must be of the same history.
-            if state.parted || state.contradicts(&change.position) {
+            if state.contradicts(&change.position) {
                 return Err(FollowError::Parted);
             }
             if change.position.sequence <= state.position.sequence {
@@ -366,16 +395,20 @@ impl Applier {
         }
     }
 
-    /// Applies what this node has committed, in order. `false`: the history has parted.
-    #[must_use = "nothing may be answered from a memory that is another database's"]
-    pub fn committed(&self, changes: &[Announced]) -> bool {
+    /// Applies what this node has committed, in order. If it is of another history, runs `parted` before anything else can be
+    /// applied or relied upon, and says whether that is news.
+    pub fn committed(&self, changes: &[Announced], parted: impl FnOnce()) -> bool {
         let mut state = self.state();
         state.own = None;
-        let mut fits = true;
+        let mut is_news = false;
         for Announced { change, position } in changes {
             match position {
-                Some(position) if state.parted || state.contradicts(position) => {
-                    fits = false;
+                // All will be loaded anew, and this with it.
+                Some(_) if state.parted => break,
+                Some(position) if state.contradicts(position) => {
+                    state.parted = true;
+                    is_news = true;
+                    parted();
                     break;
                 }
                 Some(position) if position.sequence <= state.position.sequence => {
@@ -399,7 +432,7 @@ impl Applier {
         if changes.iter().any(|announced| matches!(announced.change, Change::Revocation(_))) {
             self.to_fill.own.notify_one();
         }
-        fits
+        is_news
     }
 
     fn apply(&self, state: &mut State, change: &Change) {

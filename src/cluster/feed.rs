@@ -15,15 +15,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::applier::FollowError;
+use super::applier::Standing;
 use super::node::{Confirm, Description, Node};
 use super::notices;
 use crate::domain::secret::Secret;
 use crate::limits;
-use crate::store::changes::Position;
+use crate::store::changes::{self, Position};
 use crate::store::link::{APPLIED_CHANNEL, CHANGE_CHANNEL, Ear, Link, Listening, Renewal};
 use crate::store::nodes::{self, Member};
-use crate::store::{Reader, StoreError};
+use crate::store::{Connection, Reader, StoreError};
 
 /// Pauses between attempts to open a line.
 const RETRY_MIN: Duration = Duration::from_millis(20);
@@ -227,7 +227,7 @@ impl Line<'_> {
         let mut next_renewal = Instant::now();
         let mut acknowledged = 0;
         loop {
-            if node.parted.load(Ordering::SeqCst) {
+            if node.applier.has_parted() {
                 self.load().await?;
                 due.renewal = true;
             }
@@ -293,11 +293,11 @@ impl Line<'_> {
 
     async fn ask(&mut self, renewal: bool, changed: bool, confirms: bool) -> Result<(), StoreError> {
         let node = Arc::clone(&self.feed.node);
-        let from = node.applier.position();
+        let from = node.applier.standing();
         let sent_at = node.monotonic.now();
         let renewed = match node.id().filter(|_| renewal) {
             None => None,
-            Some(id) => match self.link.renew(&id, &from).await? {
+            Some(id) => match self.link.renew(&id, &from.position).await? {
                 Renewal::Renewed(feed) => {
                     if std::mem::take(&mut self.feed.refused) {
                         tracing::info!("the database renews this node's lease again");
@@ -330,35 +330,32 @@ impl Line<'_> {
     }
 
     /// Applies what is missing up to where the feed is.
-    async fn catch_up(&self, from: Position, feed: Position) -> Result<(), StoreError> {
+    async fn catch_up(&self, from: Standing, feed: Position) -> Result<(), StoreError> {
         self.feed.node.applier.hear_beyond(feed.sequence);
-        if from == feed {
+        if from.position == feed {
             return Ok(());
         }
-        let applier = Arc::clone(&self.feed.node.applier);
-        let followed = self.feed.reader.read(move |connection| applier.follow(connection, &from, &feed)).await;
-        self.followed(followed)
+        self.read(from, move |_| Ok(feed)).await
     }
 
     /// Applies what has been announced.
-    async fn read_changes(&self, from: Position) -> Result<(), StoreError> {
-        let applier = Arc::clone(&self.feed.node.applier);
-        let followed = self.feed.reader.read(move |connection| {
-            let feed = crate::store::changes::position(connection)?;
-            applier.follow(connection, &from, &feed)
-        });
-        self.followed(followed.await)
+    async fn read_changes(&self, from: Standing) -> Result<(), StoreError> {
+        self.read(from, changes::position).await
     }
 
-    fn followed(&self, followed: Result<(), FollowError>) -> Result<(), StoreError> {
-        match followed {
-            Ok(()) => Ok(()),
-            Err(FollowError::Store(error)) => Err(error),
-            Err(parted @ FollowError::Parted) => {
-                self.feed.node.part();
-                Err(StoreError::Unavailable(parted.to_string()))
-            }
-        }
+    /// Reads the feed, up to where it is told to be.
+    async fn read(
+        &self,
+        from: Standing,
+        up_to: impl FnOnce(&mut Connection) -> Result<Position, StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let node = &self.feed.node;
+        let (applier, standing) = (Arc::clone(&node.applier), from.clone());
+        let followed = self.feed.reader.read(move |connection| {
+            let feed = up_to(connection)?;
+            applier.follow(connection, &standing, &feed)
+        });
+        node.followed(&from, followed.await)
     }
 
     /// `false`: it can't yet, because it has no name.
@@ -404,13 +401,7 @@ impl Line<'_> {
              key, so that none of them is good"
         );
         let applier = Arc::clone(&node.applier);
-        // Before it, so that who finds meanwhile that it has parted is not overlooked: at worst all is loaded once more.
-        node.parted.store(false, Ordering::SeqCst);
-        let loaded = in_time(LOAD_WITHIN, self.feed.reader.read(move |connection| applier.load(connection))).await;
-        if loaded.is_err() {
-            node.parted.store(true, Ordering::SeqCst);
-        }
-        loaded?;
+        in_time(LOAD_WITHIN, self.feed.reader.read(move |connection| applier.load(connection))).await?;
         node.peers().forget_applied();
         node.counts.resets.fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -27,7 +27,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use applier::FollowError;
 pub use applier::{Applier, ToFill};
 use barrier::{Barrier, Waiting};
 pub use clock::{BootClock, Monotonic, SharedMonotonic};
@@ -260,7 +259,8 @@ impl Hooks for Alone {
     fn another_server(&self) {}
 
     fn committed(&self, changes: &[Announced], _: Option<(Position, Vec<Member>)>) -> Option<Arc<Commit>> {
-        let _ = self.0.committed(changes);
+        // Nobody else writes its history.
+        self.0.committed(changes, || {});
         None
     }
 }
@@ -271,15 +271,8 @@ struct OneOfMany(Weak<Node>);
 impl Hooks for OneOfMany {
     fn begun(&self, connection: &mut Connection, feed: &Position) -> Result<(), StoreError> {
         let Some(node) = self.0.upgrade() else { return Ok(()) };
-        let from = node.applier.position();
-        match node.applier.follow(connection, &from, feed) {
-            Ok(()) => Ok(()),
-            Err(FollowError::Store(error)) => Err(error),
-            Err(parted @ FollowError::Parted) => {
-                node.part();
-                Err(StoreError::Unavailable(parted.to_string()))
-            }
-        }
+        let from = node.applier.standing();
+        node.followed(&from, node.applier.follow(connection, &from, feed))
     }
 
     fn another_server(&self) {
@@ -298,8 +291,8 @@ impl Hooks for OneOfMany {
         let node = self.0.upgrade()?;
         // At once: a lease that did not know of it ends one length later, however long it takes to apply it here.
         let at = node.monotonic.now();
-        if !node.applier.committed(changes) {
-            node.part();
+        if node.applier.committed(changes, || node.lease.give_back()) {
+            node.load_anew();
         }
         // Some may have been faster to say that they have it than this thread.
         node.peers().advanced(|position| node.applier.has_been_at(position));

@@ -1,12 +1,12 @@
 //! This process among the others that serve the same database: what it shares between its tasks.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::applier::Applier;
+use super::applier::{Applier, FollowError, Standing};
 use super::clock::SharedMonotonic;
 use super::lease::Lease;
 use super::peers::Peers;
@@ -64,7 +64,6 @@ pub(super) struct Node {
     pub(super) confirms: mpsc::UnboundedSender<Confirm>,
     /// Woken when the task must look around: it joins, it leaves, the history has parted.
     pub(super) wake: Notify,
-    pub(super) parted: AtomicBool,
     pub(super) started_at: Timestamp,
     identity: Mutex<Identity>,
     peers: Mutex<Peers>,
@@ -118,7 +117,6 @@ impl Node {
             settings,
             confirms,
             wake: Notify::new(),
-            parted: AtomicBool::new(false),
             identity: Mutex::default(),
             peers: Mutex::default(),
             lost_members_until: Mutex::default(),
@@ -172,13 +170,23 @@ impl Node {
         }
     }
 
-    /// The memory is not the database's: nothing is answered from it until all is loaded anew.
-    pub(super) fn part(&self) {
-        self.applier.part(|| self.lease.give_back());
-        if !self.parted.swap(true, Ordering::SeqCst) {
-            // Rows of nodes may be missing too, also on the server that was there before.
-            self.suspect_lost_members();
+    /// What has come of following the others from there.
+    pub(super) fn followed(&self, from: &Standing, outcome: Result<(), FollowError>) -> Result<(), StoreError> {
+        let error = match outcome {
+            Ok(()) => return Ok(()),
+            Err(FollowError::Store(error)) => return Err(error),
+            Err(parted @ FollowError::Parted) => parted,
+        };
+        if self.applier.part(from, || self.lease.give_back()) {
+            self.load_anew();
         }
+        Err(StoreError::Unavailable(error.to_string()))
+    }
+
+    /// The memory is not the database's, and has lost its lease: nothing is answered from it until the task has loaded all anew.
+    pub(super) fn load_anew(&self) {
+        // Rows of nodes may be missing too, also on the server that was there before.
+        self.suspect_lost_members();
         self.wake.notify_one();
     }
 

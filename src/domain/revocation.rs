@@ -67,6 +67,8 @@ named! {
         AccessApi = "access_api",
         /// Who signed out at the gateway.
         SignOut = "sign_out",
+        /// A door of a later version than this one, whose acts hold here as well.
+        Unknown = "unknown",
     }
 }
 

@@ -58,7 +58,7 @@ impl TryFrom<Row> for Revocation {
                 user: row.user_id.map(UserId),
                 login: row.user_login,
                 address: row.ip_address.and_then(|address| address.parse().ok()),
-                channel: Channel::parse(&row.channel).ok_or_else(|| corrupt("channel"))?,
+                channel: Channel::parse(&row.channel).unwrap_or(Channel::Unknown),
                 initiating_entity: InitiatingEntity::parse(&row.initiating_entity)
                     .ok_or_else(|| corrupt("initiating_entity"))?,
                 reason_admin: row.reason_admin,

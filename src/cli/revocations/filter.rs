@@ -31,7 +31,9 @@ pub struct Filter {
 }
 
 fn doors() -> PossibleValuesParser {
-    PossibleValuesParser::new(Channel::ALL.iter().map(|channel| channel.as_str()))
+    PossibleValuesParser::new(
+        Channel::ALL.iter().filter(|channel| **channel != Channel::Unknown).map(|channel| channel.as_str()),
+    )
 }
 
 impl Filter {

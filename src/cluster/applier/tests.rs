@@ -37,6 +37,11 @@ fn place(sequence: u64) -> Position {
     Position { sequence, tag }
 }
 
+/// As `applier` would stand, had it come up to there.
+fn standing(applier: &Applier, sequence: u64) -> Standing {
+    Standing { position: place(sequence), ..applier.standing() }
+}
+
 /// What other nodes, or this one, have committed.
 struct Feed {
     connection: Connection,
@@ -109,9 +114,14 @@ impl Feed {
         self.changes.iter().map(act).collect()
     }
 
+    /// Tells a node that it has committed the change with this number.
+    fn commit(&self, applier: &Applier, sequence: usize) {
+        assert!(!applier.committed(self.own(sequence), || panic!("{sequence} is of another history")));
+    }
+
     /// Lets a node read up to this number, from where it is.
     fn follow(&mut self, applier: &Applier, to: u64) -> Result<(), FollowError> {
-        applier.follow(&mut self.connection, &applier.position(), &place(to))
+        applier.follow(&mut self.connection, &applier.standing(), &place(to))
     }
 }
 
@@ -119,14 +129,14 @@ impl Feed {
 fn each_change_is_applied_once_whoever_brings_it_first() {
     let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (REVOKES, 3)]));
     let mut told = applier.subscribe();
-    assert!(applier.committed(feed.own(1)));
-    assert!(applier.committed(feed.own(1)));
+    feed.commit(&applier, 1);
+    feed.commit(&applier, 1);
     feed.follow(&applier, 3).expect("it follows");
     assert_eq!(applier.position(), place(3));
     // The writer's thread comes late with what the feed has brought already.
-    assert!(applier.committed(feed.own(2)));
-    assert!(applier.committed(feed.own(3)));
-    applier.follow(&mut feed.connection, &place(0), &place(3)).expect("a reader that began before");
+    feed.commit(&applier, 2);
+    feed.commit(&applier, 3);
+    applier.follow(&mut feed.connection, &standing(&applier, 0), &place(3)).expect("a reader that began before");
     assert_eq!((applier.position(), applier.acts_applied()), (place(3), 3));
     let order: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).map(|act| act.sequence).collect();
     assert_eq!(order, [1, 2, 3]);
@@ -139,8 +149,8 @@ fn each_change_is_applied_once_whoever_brings_it_first() {
 #[test]
 fn what_is_missing_before_an_own_change_the_feed_brings() {
     let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (REVOKES, 3)]));
-    assert!(applier.committed(feed.own(1)));
-    assert!(applier.committed(feed.own(3)));
+    feed.commit(&applier, 1);
+    feed.commit(&applier, 3);
     assert_eq!(applier.live.is_revoked(3), Some(true), "at once");
     assert_eq!(applier.live.is_revoked(2), None, "nobody has told it of this one");
     assert_eq!(applier.position(), place(1));
@@ -158,8 +168,8 @@ fn the_order_is_that_of_the_commits_though_they_come_in_another() {
         ([(UNDOES, ONE), (REVOKES, ONE), (UNDOES, ONE)], false),
     ] {
         let (applier, mut feed) = (applier(), Feed::of(&acts));
-        assert!(applier.committed(feed.own(3)));
-        assert!(applier.committed(feed.own(2)));
+        feed.commit(&applier, 3);
+        feed.commit(&applier, 2);
         assert_eq!(applier.position(), place(0));
         feed.follow(&applier, 3).expect("it follows");
         assert_eq!((applier.live.is_revoked(ONE), applier.position()), (Some(revoked), place(3)));
@@ -170,7 +180,7 @@ fn the_order_is_that_of_the_commits_though_they_come_in_another() {
 fn listening(feed: &Feed) -> Applier {
     let applier = applier();
     applier.hear_beyond(0);
-    assert!(applier.committed(feed.own(1)));
+    feed.commit(&applier, 1);
     applier
 }
 
@@ -184,7 +194,7 @@ fn what_was_heard_holds_at_once_and_is_reported_when_it_was_read() {
     assert!(applier.hear(&feed.said(&keys, 3)), "twice is no more than once");
     assert_eq!((applier.position(), applier.acts_applied()), (place(3), 3));
     assert_eq!((applier.live.is_revoked(1), applier.live.is_revoked(2)), (Some(true), Some(true)));
-    assert!(applier.committed(feed.own(4)));
+    feed.commit(&applier, 4);
     feed.follow(&applier, 5).expect("it follows");
     assert_eq!(applier.live.is_revoked(1), Some(false));
     assert!(reports.try_recv().is_err(), "who it was is not known yet");
@@ -209,10 +219,10 @@ fn what_comes_by_another_way_too_is_reported_without_being_read_for_that() {
     applier.committing(feed.own(2));
     assert!(applier.hear(&feed.said(&keys, 2)));
     assert_eq!(applier.live.is_revoked(1), Some(true));
-    assert!(applier.committed(feed.own(2)));
+    feed.commit(&applier, 2);
     assert_eq!((applier.gap(), *others.borrow()), (None, 0), "nobody waits for an acknowledgement of it");
     assert!(applier.hear(&feed.said(&keys, 3)));
-    applier.follow(&mut feed.connection, &place(2), &place(3)).expect("a reader that began before");
+    applier.follow(&mut feed.connection, &standing(&applier, 2), &place(3)).expect("a reader that began before");
     assert_eq!((applier.gap(), *others.borrow(), applier.acts_applied()), (None, 1, 3));
     let order: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
     assert_eq!(order, feed.acts()[1..]);
@@ -228,13 +238,13 @@ fn what_is_heard_out_of_its_place_is_read_instead() {
     assert!(!applier.hear(&another), "of another history");
     assert_eq!((applier.position(), applier.live.is_revoked(1)), (place(2), Some(true)));
     // An own change has been applied before one that is missing: only the feed brings both again, in order.
-    assert!(applier.committed(feed.own(4)));
+    feed.commit(&applier, 4);
     assert!(!applier.hear(&feed.said(&keys, 3)));
     feed.follow(&applier, 4).expect("it follows");
     assert_eq!(applier.live.is_revoked(1), Some(false));
     feed.add(REVOKES, 3);
     assert!(applier.hear(&feed.said(&keys, 5)), "now nothing is missing");
-    applier.part(|| {});
+    assert!(applier.part(&applier.standing(), || {}));
     feed.add(REVOKES, 5);
     assert!(!applier.hear(&feed.said(&keys, 6)), "the history has parted");
     assert_eq!(applier.live.is_revoked(5), None);
@@ -249,7 +259,7 @@ fn nothing_is_heard_by_a_new_line_before_something_new_has_come_by_it() {
     assert!(!applier.hear(&feed.said(&keys, 2)), "nobody knows where this server is");
     applier.hear_beyond(1);
     assert!(!applier.hear(&feed.said(&keys, 2)), "it may be from before");
-    applier.follow(&mut feed.connection, &place(1), &place(3)).expect("it follows");
+    applier.follow(&mut feed.connection, &standing(&applier, 1), &place(3)).expect("it follows");
     feed.add(REVOKES, 3);
     assert!(applier.hear(&feed.said(&keys, 4)));
     applier.load(&mut feed.connection).expect("it loads");
@@ -268,13 +278,18 @@ fn changes_of_two_histories_are_not_mixed() {
     let keys = signing();
     let mut feed = Feed::of(&[(REVOKES, 9), (REVOKES, 1), (REVOKES, 2)]);
     let applier = listening(&feed);
-    let from = applier.position();
+    let from = applier.standing();
     assert!(applier.hear(&lost(&keys)));
     let followed = applier.follow(&mut feed.connection, &from, &place(3));
     assert!(matches!(followed, Err(FollowError::Parted)), "or nobody would ever know of the second");
     let applier = listening(&feed);
     assert!(applier.hear(&lost(&keys)));
-    assert!(!applier.committed(feed.own(2)), "it is committed, and memory has another one in its place");
+    let mut gave_back = false;
+    assert!(
+        applier.committed(feed.own(2), || gave_back = true),
+        "it is committed, and memory has another one in its place"
+    );
+    assert!(gave_back && applier.has_parted());
 }
 
 #[test]
@@ -297,9 +312,20 @@ fn a_feed_with_a_hole_or_of_another_history_is_not_followed() {
     feed.follow(&applier, 2).expect("it follows");
     let another = Position { tag: "another".to_owned(), ..place(2) };
     for behind in [place(1), another] {
-        let followed = applier.follow(&mut feed.connection, &applier.position(), &behind);
+        let followed = applier.follow(&mut feed.connection, &applier.standing(), &behind);
         assert!(matches!(followed, Err(FollowError::Parted)), "{behind:?}");
     }
+}
+
+/// A node of a later version may let acts through a door that this one has never heard of.
+#[test]
+fn an_act_through_an_unknown_door_holds() {
+    let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1)]));
+    let mut reports = applier.subscribe();
+    feed.connection.batch_execute("UPDATE orest_revocation SET channel = 'of_a_later_version'").expect("it does");
+    feed.follow(&applier, 1).expect("it follows");
+    assert_eq!(applier.live.is_revoked(1), Some(true));
+    assert_eq!(reports.try_recv().map(|act| act.act.channel), Ok(Channel::Unknown));
 }
 
 /// From the moment at which the history has parted until all is loaded anew nothing is applied: it would be of one
@@ -307,17 +333,23 @@ fn a_feed_with_a_hole_or_of_another_history_is_not_followed() {
 #[test]
 fn nothing_is_applied_between_parting_and_loading_anew() {
     let (applier, mut feed) = (applier(), Feed::of(&[(REVOKES, 1), (REVOKES, 2), (REVOKES, 3)]));
-    assert!(applier.committed(feed.own(1)));
-    let mut gave_back = false;
-    applier.part(|| gave_back = true);
-    assert!(gave_back && !applier.unless_parted(|| panic!("a lease")));
-    assert!(!applier.committed(feed.own(2)));
+    feed.commit(&applier, 1);
+    let (before, mut gave_back) = (applier.standing(), false);
+    assert!(applier.part(&before, || gave_back = true));
+    assert!(gave_back && applier.has_parted() && !applier.unless_parted(|| panic!("a lease")));
+    assert!(!applier.part(&before, || panic!("once is enough")));
+    feed.commit(&applier, 2);
     assert!(matches!(feed.follow(&applier, 3), Err(FollowError::Parted)));
     assert_eq!((applier.position(), applier.live.is_revoked(2)), (place(1), None));
     diesel::sql_query("DELETE FROM orest_change").execute(&mut feed.connection).expect("older ones are purged");
     applier.load(&mut feed.connection).expect("it loads");
     assert_eq!(applier.position(), place(3));
     assert!(applier.unless_parted(|| {}) && applier.live.is_revoked(3) == Some(true));
+    // Who has found it late, of what was there before, needs no second load; nor is what he has read applied.
+    assert!(!applier.part(&before, || panic!("it is loaded anew")) && !applier.has_parted());
+    feed.add(REVOKES, 4);
+    let late = applier.follow(&mut feed.connection, &Standing { position: place(3), ..before }, &place(4));
+    assert!(matches!(late, Err(FollowError::Parted)) && applier.position() == place(3));
     assert!(!applier.has_been_at(&place(1)), "of what was before it nothing is known");
-    feed.follow(&applier, 3).expect("it follows");
+    feed.follow(&applier, 4).expect("it follows");
 }
