@@ -12,6 +12,9 @@ use crate::store::{StoreError, revocations};
 
 /// Acts that are read at a time. Each may be large.
 const ACTS: i64 = 64;
+/// How long acts are left to gather: who waits for the nodes to have applied them comes first, and what a node has heard of its
+/// own is known by then.
+const AFTER: Duration = Duration::from_millis(25);
 /// Pause after the database did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -19,6 +22,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) async fn run(node: Arc<Node>) {
     loop {
         node.applier.has_unreported().await;
+        tokio::time::sleep(AFTER).await;
         while let Some(gap) = node.applier.gap() {
             match AssertUnwindSafe(fill(&node, gap)).catch_unwind().await {
                 Ok(Ok(())) => {}

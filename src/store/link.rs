@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_postgres::error::Severity;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::FromSql;
-use tokio_postgres::{AsyncMessage, Client, Connection, Row};
+use tokio_postgres::{AsyncMessage, Client, Connection, Row, Statement};
 
 use super::changes::Position;
 use super::error::StoreError;
@@ -42,11 +42,38 @@ pub struct Listening<'a> {
 /// A line that is open.
 pub struct Link {
     client: Client,
+    statements: Statements,
     driver: JoinHandle<()>,
     /// Told when a notification of another connection has come.
     proof: Arc<Notify>,
     /// Why it has ended.
     ended: Arc<OnceLock<String>>,
+}
+
+/// What is said again and again, each in one round trip.
+struct Statements {
+    renew: Statement,
+    position: Statement,
+    notify: Statement,
+    members: Statement,
+}
+
+impl Statements {
+    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        const RENEW: &str = "UPDATE orest_node SET renewals = renewals + 1, applied_sequence = $2, applied_tag = $3, \
+             renewed_at = now() AT TIME ZONE 'UTC' WHERE id = $1 \
+             RETURNING (SELECT sequence FROM orest_feed WHERE id = 1), (SELECT tag FROM orest_feed WHERE id = 1)";
+        const POSITION: &str = "SELECT sequence, tag FROM orest_feed WHERE id = 1";
+        const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+        const MEMBERS: &str = "SELECT id, name, renewals, lease_ms, applied_sequence, applied_tag FROM orest_node";
+        let (renew, position, notify, members) = tokio::try_join!(
+            client.prepare(RENEW),
+            client.prepare(POSITION),
+            client.prepare(NOTIFY),
+            client.prepare(MEMBERS)
+        )?;
+        Ok(Self { renew, position, notify, members })
+    }
 }
 
 impl Drop for Link {
@@ -85,7 +112,8 @@ impl Link {
             // By another connection: what a line says to itself is heard behind any pooler.
             let (other, _heard) = Self::connect(url, patience, Listening { prove: None, ..listening }).await?;
             let hears = async {
-                other.one("SELECT pg_notify($1, '')", &[&channel]).await?;
+                let told = other.client.query_one(&other.statements.notify, &[&channel, &""]).await;
+                told.map_err(|error| unavailable(&error))?;
                 opened.0.proof.notified().await;
                 Ok::<_, StoreError>(())
             };
@@ -168,7 +196,6 @@ impl Link {
         let proven = prove.map(|channel| (channel.to_owned(), Arc::clone(&proof)));
         let ended = Arc::<OnceLock<String>>::default();
         let driver = tokio::spawn(drive(connection, Arc::clone(ear), tell, proven, Arc::clone(&ended)));
-        let link = Self { client, driver, proof, ended };
         let milliseconds = (patience / 2).as_millis();
         let mut text = format!(
             "{SETTINGS} SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}; \
@@ -177,12 +204,13 @@ impl Link {
         if let Some(channel) = prove {
             text.push_str(&format!(" LISTEN \"{channel}\";"));
         }
-        link.client.batch_execute(&text).await.map_err(|error| chain(&error))?;
-        let standby = link.one("SELECT pg_is_in_recovery()", &[]).await.and_then(|row| get(&row, 0));
-        if standby.map_err(|error| error.to_string())? {
+        client.batch_execute(&text).await.map_err(|error| chain(&error))?;
+        let standby = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(|error| chain(&error))?;
+        if get(&standby, 0).map_err(|error| error.to_string())? {
             return Err("it is a standby, which takes no writes".to_owned());
         }
-        Ok((link, to_read))
+        let statements = Statements::prepare(&client).await.map_err(|error| chain(&error))?;
+        Ok((Self { client, statements, driver, proof, ended }, to_read))
     }
 
     /// Why the line has ended, if it has.
@@ -190,17 +218,10 @@ impl Link {
         self.ended.get().cloned().unwrap_or_else(|| "the database has hung up".to_owned())
     }
 
-    async fn one(&self, sql: &str, params: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Result<Row, StoreError> {
-        self.client.query_one(sql, params).await.map_err(|error| unavailable(&error))
-    }
-
     /// Renews a node's lease and says where the feed was then.
     pub async fn renew(&self, id: &str, applied: &Position) -> Result<Renewal, StoreError> {
-        const SQL: &str = "UPDATE orest_node SET renewals = renewals + 1, applied_sequence = $2, applied_tag = $3, \
-             renewed_at = now() AT TIME ZONE 'UTC' WHERE id = $1 \
-             RETURNING (SELECT sequence FROM orest_feed WHERE id = 1), (SELECT tag FROM orest_feed WHERE id = 1)";
         let sequence = i64::try_from(applied.sequence).unwrap_or(i64::MAX);
-        match self.client.query_opt(SQL, &[&id, &sequence, &applied.tag]).await {
+        match self.client.query_opt(&self.statements.renew, &[&id, &sequence, &applied.tag]).await {
             Ok(Some(row)) => position(&row).map(Renewal::Renewed),
             Ok(None) => Ok(Renewal::WrittenOff),
             Err(error) if is_refusal(&error) => Ok(Renewal::Refused(chain(&error))),
@@ -210,12 +231,13 @@ impl Link {
 
     /// Where the feed is.
     pub async fn position(&self) -> Result<Position, StoreError> {
-        position(&self.one("SELECT sequence, tag FROM orest_feed WHERE id = 1", &[]).await?)
+        let row = self.client.query_one(&self.statements.position, &[]).await;
+        position(&row.map_err(|error| unavailable(&error))?)
     }
 
     /// Tells the others what this node has applied. Where the database refuses that, they find it in its row.
     pub async fn acknowledge(&self, applied: &str) -> Result<(), StoreError> {
-        match self.client.query_one("SELECT pg_notify($1, $2)", &[&APPLIED_CHANNEL, &applied]).await {
+        match self.client.query_one(&self.statements.notify, &[&APPLIED_CHANNEL, &applied]).await {
             Err(error) if !is_refusal(&error) => Err(unavailable(&error)),
             _ => Ok(()),
         }
@@ -223,8 +245,7 @@ impl Link {
 
     /// All nodes.
     pub async fn members(&self) -> Result<Vec<Member>, StoreError> {
-        const SQL: &str = "SELECT id, name, renewals, lease_ms, applied_sequence, applied_tag FROM orest_node";
-        let rows = self.client.query(SQL, &[]).await.map_err(|error| unavailable(&error))?;
+        let rows = self.client.query(&self.statements.members, &[]).await.map_err(|error| unavailable(&error))?;
         let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
         let member = |row: &Row| {
             Ok(Member {
