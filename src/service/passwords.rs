@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -36,9 +38,14 @@ impl Passwords {
         entropy.fill(&mut key);
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
-        let nobody = hash(b"nobody", &salt).unwrap_or_default();
         let places = Arc::new(Semaphore::new(limits::PASSWORD_HASHES_MAX));
-        Self { key, remembered: Mutex::default(), places, nobody }
+        let mut new = Self { key, remembered: Mutex::default(), places, nobody: String::new() };
+        // No hash of anything, so it costs nothing to have; and nobody knows what it would be one of.
+        let (params, output) = (Argon2::default().params().clone(), new.note("", "nobody"));
+        let [salt, output] = [&salt[..], &output].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+        let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+        new.nobody = format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}");
+        new
     }
 
     /// Waits for a place among those who hash: each takes memory and a core.
@@ -125,4 +132,25 @@ pub fn hash_new(entropy: &dyn Entropy, password: &str) -> Result<String, Error> 
     let mut salt = [0; 16];
     entropy.fill(&mut salt);
     hash(password.as_bytes(), &salt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::SystemEntropy;
+
+    /// Or the time would tell who is no user.
+    #[test]
+    fn nobodys_hash_takes_as_long_as_anybodys() {
+        let nobody = Passwords::new(&SystemEntropy).nobody;
+        let stored = hash_new(&SystemEntropy, "secret").expect("it hashes");
+        let [nobody, stored] = [&nobody, &stored].map(|text| PasswordHash::new(text).expect("a hash"));
+        assert_eq!(
+            (nobody.algorithm, nobody.version, &nobody.params),
+            (stored.algorithm, stored.version, &stored.params)
+        );
+        let length = |hash: &PasswordHash| hash.hash.as_ref().map(|output| output.as_bytes().len());
+        assert_eq!(length(&nobody), length(&stored));
+        assert!(Argon2::default().verify_password(b"nobody", &nobody).is_err());
+    }
 }
