@@ -19,11 +19,13 @@ mod proxy;
 
 use std::fs;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use client::Answer;
 use fleet::{DATABASE, Fleet, administrator, call, resource_server};
 use postgres::Postgres;
 use serde_json::json;
@@ -36,6 +38,9 @@ const CONNECTIONS: usize = 16;
 const SECONDS: u64 = 3;
 const MANY: usize = 1_000_000;
 const PAUSE: Duration = Duration::from_micros(100);
+/// Acts about which each node is asked just once.
+const ONCE: usize = 1_000;
+const INTROSPECT: &str = "/oauth2/introspect";
 
 fn main() {
     // `cargo test --benches` only wants to know that it builds.
@@ -68,7 +73,7 @@ impl Times {
 
 /// Acts and checks with this many nodes; gives how many checks a second all of them answer.
 async fn measure(nodes: usize) -> f64 {
-    let fleet = Fleet::start(nodes, ROUNDS * ACTS + 2_000).await;
+    let fleet = Fleet::start(nodes, (ROUNDS + 2) * ACTS + ONCE + 1_000).await;
     warm(&fleet).await;
     let (mut bare, mut acts) = (Vec::new(), Vec::new());
     // By turns, so that both see the same machine.
@@ -80,6 +85,7 @@ async fn measure(nodes: usize) -> f64 {
     Times(bare).print(&format!("a bare commit of one row, {count} idle"));
     Times(acts).print(&format!("revoke one by id over HTTP, {count}, until the receipt"));
     if nodes > 1 {
+        ask_once(&fleet, (ROUNDS + 2) * ACTS).await;
         for (round, pause) in [None, Some(PAUSE)].into_iter().enumerate() {
             let sleeper = Sleeper::start();
             let Propagation { heard, after_commit, after_call } =
@@ -100,7 +106,7 @@ async fn warm(fleet: &Fleet) {
     for node in &fleet.nodes {
         let mut client = resource_server(node.address);
         for token in fleet.tokens.iter() {
-            let answer = client.post_form("/oauth2/introspect", &token.form).await.expect("answers");
+            let answer = client.post_form(INTROSPECT, &token.form).await.expect("answers");
             assert!(answer.body.contains("\"active\":true"), "{answer:?}");
         }
     }
@@ -164,8 +170,7 @@ async fn propagate(fleet: &Fleet, from: usize, pause: Option<Duration>) -> Propa
         let called = now();
         client.post_json("/rpc", &body(fleet, place)).await.expect("answers");
         let refused = watching.into_iter().map(|watch| watch.join().expect("no panic")).max().expect("nodes");
-        let committed = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM orest_revocation ORDER BY sequence DESC LIMIT 1";
-        let committed: f64 = database.query_one(committed, &[]).await.expect("answers").get(0);
+        let committed: f64 = database.query_one(COMMITTED, &[]).await.expect("answers").get(0);
         let committed = Duration::from_secs_f64(committed);
         // The columns behind the acts are announced to nobody: what is heard is the act.
         let first = listener.recv().await.expect("it hears of each act");
@@ -177,6 +182,98 @@ async fn propagate(fleet: &Fleet, from: usize, pause: Option<Duration>) -> Propa
     connection.abort();
     Propagation { heard, after_commit, after_call }
 }
+
+/// Asks all nodes once about each token, at a moment left to chance around its revocation: nobody stands in the way of what is
+/// measured. From a moment on half of those who ask are refused by all nodes, from another one 99 of 100.
+async fn ask_once(fleet: &Fleet, from: usize) {
+    let url = url_of(fleet);
+    let (database, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connects");
+    let connection = tokio::spawn(connection);
+    let mut client = administrator(fleet.nodes[0].address);
+    let asking = Asking::start(fleet);
+    let (mut asked, mut took) = (Vec::new(), Duration::from_millis(3));
+    for place in from..from + ONCE {
+        // Between 1 ms before the commit and 5 ms after it, as far as one can tell from the last ones.
+        let chance = Duration::from_micros(((place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % 6_000);
+        let called = now();
+        asking
+            .tell
+            .send((called + took.saturating_sub(Duration::from_millis(1)) + chance, fleet.tokens[place].form.clone()))
+            .expect("it listens");
+        client.post_json("/rpc", &body(fleet, place)).await.expect("answers");
+        let (at, refused) = asking.answers.recv().expect("it answers");
+        let committed: f64 = database.query_one(COMMITTED, &[]).await.expect("answers").get(0);
+        let committed = Duration::from_secs_f64(committed);
+        took = (took * 7 + committed.saturating_sub(called)) / 8;
+        if let Some(after) = at.checked_sub(committed) {
+            asked.push((after, refused));
+        }
+    }
+    connection.abort();
+    asked.sort();
+    let from = |share: f64| {
+        let after = refused_from(&asked, share).expect("all are refused in the end");
+        format!("{:.2} ms", after.as_secs_f64() * 1e3)
+    };
+    println!("| from the commit until all 3 nodes refuse who asks once | {} | {} |", from(0.5), from(0.99));
+}
+
+/// From when on this share of those who ask is refused, that does not sink again: `asked` is sorted by when, and the estimate is
+/// the likeliest one that only rises (pool adjacent violators).
+fn refused_from(asked: &[(Duration, bool)], share: f64) -> Option<Duration> {
+    let mut steps: Vec<(Duration, f64, f64)> = Vec::new();
+    for (after, refused) in asked {
+        let mut step = (*after, f64::from(u8::from(*refused)), 1.0);
+        while let Some((first, refused, all)) = steps.pop_if(|(_, refused, all)| *refused / *all >= step.1 / step.2) {
+            step = (first, refused + step.1, all + step.2);
+        }
+        steps.push(step);
+    }
+    steps.into_iter().find(|(_, refused, all)| refused / all >= share).map(|(first, _, _)| first)
+}
+
+/// A thread that asks all nodes about a token at a given moment.
+struct Asking {
+    tell: std::sync::mpsc::Sender<(Duration, String)>,
+    /// When the last of the questions was sent, and whether all nodes refused.
+    answers: std::sync::mpsc::Receiver<(Duration, bool)>,
+}
+
+impl Asking {
+    fn start(fleet: &Fleet) -> Self {
+        let (tell, told) = std::sync::mpsc::channel::<(Duration, String)>();
+        let (answer, answers) = std::sync::mpsc::channel();
+        let [mut first, mut second, mut third] =
+            [0, 1, 2].map(|node: usize| resource_server(fleet.nodes[node].address));
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            for (at, form) in told {
+                #[allow(clippy::disallowed_methods, reason = "tokio's timer knows milliseconds only")]
+                std::thread::sleep(at.saturating_sub(now()));
+                let answered = runtime.block_on(async {
+                    let (first, second, third, sent) = tokio::join!(
+                        biased;
+                        first.post_form(INTROSPECT, &form),
+                        second.post_form(INTROSPECT, &form),
+                        third.post_form(INTROSPECT, &form),
+                        // Each of them is sent before the next is begun, so this is after the last.
+                        async { now() }
+                    );
+                    let refused =
+                        |answer: io::Result<Answer>| answer.expect("answers").body.contains("\"active\":false");
+                    (sent, [first, second, third].into_iter().all(refused))
+                });
+                if answer.send(answered).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { tell, answers }
+    }
+}
+
+/// When PostgreSQL has committed the last act, by its own clock, which is this machine's.
+const COMMITTED: &str = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM orest_revocation ORDER BY sequence DESC LIMIT 1";
 
 /// How long acts took to come to where they are waited for.
 #[derive(Default)]
@@ -250,7 +347,7 @@ fn first_refusal(address: SocketAddr, form: &str, pause: Option<Duration>) -> Du
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut client = resource_server(address);
     loop {
-        let answer = runtime.block_on(client.post_form("/oauth2/introspect", form)).expect("answers");
+        let answer = runtime.block_on(client.post_form(INTROSPECT, form)).expect("answers");
         if answer.body.contains("\"active\":false") {
             return now();
         }
@@ -275,7 +372,7 @@ async fn check(fleet: &Fleet) -> f64 {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let answer = client.post_form("/oauth2/introspect", &token.form).await.expect("answers");
+                    let answer = client.post_form(INTROSPECT, &token.form).await.expect("answers");
                     assert!(answer.body.contains("\"active\":true"), "{answer:?}");
                     count.fetch_add(1, Ordering::Relaxed);
                 }
