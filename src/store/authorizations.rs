@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::{Backend, Connection};
 use super::error::StoreError;
+use super::moment::Moment;
 use super::schema::{orest_authorization as authorization, orest_revocation as revocation};
 use crate::domain::authorization::{Authorization, AuthorizationState, GrantType, NewAuthorization};
 use crate::domain::ids::{ApplicationId, AuthorizationId, DeviceId, RevocationId, UserId};
@@ -76,6 +77,7 @@ pub struct SlotRow {
     /// By which act it was taken back, as far as that is filled in.
     pub revocation_id: Option<i64>,
     /// When it was made.
+    #[diesel(deserialize_as = Moment)]
     pub create_date: Timestamp,
 }
 

@@ -19,6 +19,7 @@ pub mod hooks;
 pub mod inspect;
 pub mod link;
 pub mod migrations;
+mod moment;
 pub mod multi;
 pub mod nodes;
 pub mod pairing;

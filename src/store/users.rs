@@ -6,6 +6,7 @@ use diesel::sql_types::{Nullable, Text};
 use super::connection::{Backend, Connection};
 use super::dialect;
 use super::error::StoreError;
+use super::moment::Moment;
 use super::schema::{orest_identity as identity, res_groups_users_rel as membership, res_users as user};
 use crate::domain::identity::LOCAL_USERPASS;
 use crate::domain::ids::UserId;
@@ -143,6 +144,7 @@ struct Row {
     tz: Option<String>,
     active: bool,
     state: String,
+    #[diesel(deserialize_as = Moment)]
     write_date: Timestamp,
     password_version: Option<i64>,
 }
