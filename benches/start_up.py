@@ -18,25 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tests" / "clients"))
 
-from server import free_port  # noqa: E402
+from server import answers, free_port  # noqa: E402
 
 BINARY = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/orest"
-
-
-def is_ready(address):
-    """Whether it answers, and with 200."""
-    try:
-        with urllib.request.urlopen(f"http://{address}/ready", timeout=5) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, ConnectionError):
-        return False
 
 
 def measure(command, address, patience=60):
@@ -45,7 +34,7 @@ def measure(command, address, patience=60):
         started = time.monotonic()
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            while not is_ready(address):
+            while not answers(f"http://{address}/ready"):
                 if process.poll() is not None or time.monotonic() - started > patience:
                     log.seek(0)
                     raise SystemExit(log.read())

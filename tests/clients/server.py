@@ -20,6 +20,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def answers(url):
+    """Whether a GET is answered, and with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
 class Server:
     """A server of ours. Its settings come from the arguments alone: variables that start with OREST_ are not handed on."""
 
@@ -48,7 +57,7 @@ class Server:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **self.popen_options,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self.is_ready():
+        while not answers(f"{self.url}/web/health"):
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with code {self.process.returncode}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
@@ -56,14 +65,6 @@ class Server:
                 raise RuntimeError(f"the server did not answer within {START_SECONDS} s:\n{self.log_tail()}")
             time.sleep(0.05)
         return self
-
-    def is_ready(self):
-        """Whether it says that it is healthy."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/web/health", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
 
     def demo(self):
         """What the demo wrote into its data folder, and where."""
