@@ -73,11 +73,12 @@ struct State {
     unreported: VecDeque<Unreported>,
 }
 
-/// Where a node stands, in what it has loaded.
+/// Where a node stands, in which history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Up to where the changes are applied.
     pub position: Position,
+    /// How often all was loaded by then: each time it may be another history.
     loads: u64,
 }
 
@@ -100,6 +101,11 @@ pub struct Gap {
 impl State {
     fn at(position: Position) -> Self {
         Self { recent: VecDeque::from([position.clone()]), position, ..Self::default() }
+    }
+
+    /// Whether it has gone on from there, and may go on.
+    fn follows(&self, from: &Standing) -> bool {
+        !self.parted && self.loads == from.loads
     }
 
     fn advance(&mut self, position: &Position) {
@@ -192,9 +198,10 @@ impl Applier {
         Standing { position: state.position.clone(), loads: state.loads }
     }
 
-    /// Whether this is a place in the history that is applied here, and not long ago.
+    /// Whether this is a place in the history that is applied here, and not long ago. None is, if that is not the database's.
     pub fn has_been_at(&self, position: &Position) -> bool {
-        self.state().has_been_at(position)
+        let state = self.state();
+        !state.parted && state.has_been_at(position)
     }
 
     /// Goes up when changes of other nodes have been applied: they wait to be told.
@@ -247,7 +254,7 @@ impl Applier {
     /// is news: it is not where all has been loaded since `from`, of which it was found.
     pub fn part(&self, from: &Standing, then: impl FnOnce()) -> bool {
         let mut state = self.state();
-        if state.loads != from.loads || state.parted {
+        if !state.follows(from) {
             return false;
         }
         state.parted = true;
@@ -258,6 +265,9 @@ impl Applier {
     /// Applies what others have committed up to `feed`, which was read after this node stood at `from`.
     pub fn follow(&self, connection: &mut Connection, from: &Standing, feed: &Position) -> Result<(), FollowError> {
         let Standing { position, .. } = from;
+        if !self.state().follows(from) {
+            return Err(FollowError::Parted);
+        }
         if feed.sequence < position.sequence || feed.sequence == position.sequence && feed.tag != position.tag {
             return Err(FollowError::Parted);
         }
@@ -281,7 +291,7 @@ impl Applier {
     /// Applies changes that follow each other, and what stood at `from`.
     fn apply_read(&self, from: &Standing, read: &[Read]) -> Result<(), FollowError> {
         let mut state = self.state();
-        if state.parted || state.loads != from.loads {
+        if !state.follows(from) {
             return Err(FollowError::Parted);
         }
         let mut applied = false;
@@ -395,9 +405,9 @@ impl Applier {
         }
     }
 
-    /// Applies what this node has committed, in order. If it is of another history, runs `parted` before anything else can be
+    /// Applies what this node has committed, in order. If it is of another history, runs `on_parting` before anything else can be
     /// applied or relied upon, and says whether that is news.
-    pub fn committed(&self, changes: &[Announced], parted: impl FnOnce()) -> bool {
+    pub fn committed(&self, changes: &[Announced], on_parting: impl FnOnce()) -> bool {
         let mut state = self.state();
         state.own = None;
         let mut is_news = false;
@@ -408,7 +418,7 @@ impl Applier {
                 Some(position) if state.contradicts(position) => {
                     state.parted = true;
                     is_news = true;
-                    parted();
+                    on_parting();
                     break;
                 }
                 Some(position) if position.sequence <= state.position.sequence => {

@@ -332,7 +332,7 @@ impl Line<'_> {
     /// Applies what is missing up to where the feed is.
     async fn catch_up(&self, from: Standing, feed: Position) -> Result<(), StoreError> {
         self.feed.node.applier.hear_beyond(feed.sequence);
-        if from.position == feed {
+        if from.position == feed && !self.feed.node.applier.has_parted() {
             return Ok(());
         }
         self.read(from, move |_| Ok(feed)).await
@@ -355,7 +355,7 @@ impl Line<'_> {
             let feed = up_to(connection)?;
             applier.follow(connection, &standing, &feed)
         });
-        node.followed(&from, followed.await)
+        node.note_followed(&from, followed.await)
     }
 
     /// `false`: it can't yet, because it has no name.
@@ -400,10 +400,18 @@ impl Line<'_> {
              revoked again. Tokens of authorizations that are lost are out there: `orest keys rotate`, then `retire` the old \
              key, so that none of them is good"
         );
-        let applier = Arc::clone(&node.applier);
-        in_time(LOAD_WITHIN, self.feed.reader.read(move |connection| applier.load(connection))).await?;
-        node.peers().forget_applied();
-        node.counts.resets.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        let loading = Arc::clone(node);
+        // All of it where the feed is read, one at a time: it goes on there when nobody waits for it any more.
+        let load = self.feed.reader.read(move |connection| {
+            if !loading.applier.has_parted() {
+                return Ok(());
+            }
+            // Until it has loaded it believes nobody who says what he has applied.
+            loading.peers().forget_applied();
+            loading.applier.load(connection)?;
+            loading.counts.resets.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        });
+        in_time(LOAD_WITHIN, load).await
     }
 }

@@ -272,7 +272,7 @@ impl Hooks for OneOfMany {
     fn begun(&self, connection: &mut Connection, feed: &Position) -> Result<(), StoreError> {
         let Some(node) = self.0.upgrade() else { return Ok(()) };
         let from = node.applier.standing();
-        node.followed(&from, node.applier.follow(connection, &from, feed))
+        node.note_followed(&from, node.applier.follow(connection, &from, feed))
     }
 
     fn another_server(&self) {
@@ -292,7 +292,7 @@ impl Hooks for OneOfMany {
         // At once: a lease that did not know of it ends one length later, however long it takes to apply it here.
         let at = node.monotonic.now();
         if node.applier.committed(changes, || node.lease.give_back()) {
-            node.load_anew();
+            node.ask_for_load();
         }
         // Some may have been faster to say that they have it than this thread.
         node.peers().advanced(|position| node.applier.has_been_at(position));

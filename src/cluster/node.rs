@@ -171,20 +171,20 @@ impl Node {
     }
 
     /// What has come of following the others from there.
-    pub(super) fn followed(&self, from: &Standing, outcome: Result<(), FollowError>) -> Result<(), StoreError> {
+    pub(super) fn note_followed(&self, from: &Standing, outcome: Result<(), FollowError>) -> Result<(), StoreError> {
         let error = match outcome {
             Ok(()) => return Ok(()),
             Err(FollowError::Store(error)) => return Err(error),
             Err(parted @ FollowError::Parted) => parted,
         };
         if self.applier.part(from, || self.lease.give_back()) {
-            self.load_anew();
+            self.ask_for_load();
         }
         Err(StoreError::Unavailable(error.to_string()))
     }
 
     /// The memory is not the database's, and has lost its lease: nothing is answered from it until the task has loaded all anew.
-    pub(super) fn load_anew(&self) {
+    pub(super) fn ask_for_load(&self) {
         // Rows of nodes may be missing too, also on the server that was there before.
         self.suspect_lost_members();
         self.wake.notify_one();

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OnceCell, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
-use tokio_postgres::error::Severity;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::types::FromSql;
+use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{AsyncMessage, Client, Connection, Row, Statement};
 
 use super::changes::Position;
@@ -50,29 +50,44 @@ pub struct Link {
     ended: Arc<OnceLock<String>>,
 }
 
-/// What is said again and again, each in one round trip.
-struct Statements {
-    renew: Statement,
-    position: Statement,
-    notify: Statement,
-    members: Statement,
+/// A statement that is said again and again, in one round trip each time but the first.
+struct Repeated {
+    sql: &'static str,
+    prepared: OnceCell<Statement>,
 }
 
-impl Statements {
-    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
-        const RENEW: &str = "UPDATE orest_node SET renewals = renewals + 1, applied_sequence = $2, applied_tag = $3, \
-             renewed_at = now() AT TIME ZONE 'UTC' WHERE id = $1 \
-             RETURNING (SELECT sequence FROM orest_feed WHERE id = 1), (SELECT tag FROM orest_feed WHERE id = 1)";
-        const POSITION: &str = "SELECT sequence, tag FROM orest_feed WHERE id = 1";
-        const NOTIFY: &str = "SELECT pg_notify($1, $2)";
-        const MEMBERS: &str = "SELECT id, name, renewals, lease_ms, applied_sequence, applied_tag FROM orest_node";
-        let (renew, position, notify, members) = tokio::try_join!(
-            client.prepare(RENEW),
-            client.prepare(POSITION),
-            client.prepare(NOTIFY),
-            client.prepare(MEMBERS)
-        )?;
-        Ok(Self { renew, position, notify, members })
+impl Repeated {
+    const fn new(sql: &'static str) -> Self {
+        Self { sql, prepared: OnceCell::const_new() }
+    }
+
+    /// Not before it is needed: preparing it waits for who has locked its table.
+    async fn prepared(&self, client: &Client) -> Result<&Statement, tokio_postgres::Error> {
+        self.prepared.get_or_try_init(|| client.prepare(self.sql)).await
+    }
+}
+
+struct Statements {
+    renew: Repeated,
+    position: Repeated,
+    notify: Repeated,
+    members: Repeated,
+}
+
+impl Default for Statements {
+    fn default() -> Self {
+        Self {
+            renew: Repeated::new(
+                "UPDATE orest_node SET renewals = renewals + 1, applied_sequence = $2, applied_tag = $3, \
+                 renewed_at = now() AT TIME ZONE 'UTC' WHERE id = $1 \
+                 RETURNING (SELECT sequence FROM orest_feed WHERE id = 1), (SELECT tag FROM orest_feed WHERE id = 1)",
+            ),
+            position: Repeated::new("SELECT sequence, tag FROM orest_feed WHERE id = 1"),
+            notify: Repeated::new("SELECT pg_notify($1, $2)"),
+            members: Repeated::new(
+                "SELECT id, name, renewals, lease_ms, applied_sequence, applied_tag FROM orest_node",
+            ),
+        }
     }
 }
 
@@ -112,7 +127,7 @@ impl Link {
             // By another connection: what a line says to itself is heard behind any pooler.
             let (other, _heard) = Self::connect(url, patience, Listening { prove: None, ..listening }).await?;
             let hears = async {
-                let told = other.client.query_one(&other.statements.notify, &[&channel, &""]).await;
+                let told = other.query(&other.statements.notify, &[&channel, &""]).await;
                 told.map_err(|error| unavailable(&error))?;
                 opened.0.proof.notified().await;
                 Ok::<_, StoreError>(())
@@ -209,8 +224,15 @@ impl Link {
         if get(&standby, 0).map_err(|error| error.to_string())? {
             return Err("it is a standby, which takes no writes".to_owned());
         }
-        let statements = Statements::prepare(&client).await.map_err(|error| chain(&error))?;
-        Ok((Self { client, statements, driver, proof, ended }, to_read))
+        Ok((Self { client, statements: Statements::default(), driver, proof, ended }, to_read))
+    }
+
+    async fn query(
+        &self,
+        statement: &Repeated,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query(statement.prepared(&self.client).await?, parameters).await
     }
 
     /// Why the line has ended, if it has.
@@ -221,7 +243,7 @@ impl Link {
     /// Renews a node's lease and says where the feed was then.
     pub async fn renew(&self, id: &str, applied: &Position) -> Result<Renewal, StoreError> {
         let sequence = i64::try_from(applied.sequence).unwrap_or(i64::MAX);
-        match self.client.query_opt(&self.statements.renew, &[&id, &sequence, &applied.tag]).await {
+        match self.query(&self.statements.renew, &[&id, &sequence, &applied.tag]).await.map(|mut rows| rows.pop()) {
             Ok(Some(row)) => position(&row).map(Renewal::Renewed),
             Ok(None) => Ok(Renewal::WrittenOff),
             Err(error) if is_refusal(&error) => Ok(Renewal::Refused(chain(&error))),
@@ -231,13 +253,14 @@ impl Link {
 
     /// Where the feed is.
     pub async fn position(&self) -> Result<Position, StoreError> {
-        let row = self.client.query_one(&self.statements.position, &[]).await;
-        position(&row.map_err(|error| unavailable(&error))?)
+        let rows = self.query(&self.statements.position, &[]).await.map_err(|error| unavailable(&error))?;
+        let none = || StoreError::Corrupt { table: "orest_feed", column: "id", id: 1 };
+        position(rows.first().ok_or_else(none)?)
     }
 
     /// Tells the others what this node has applied. Where the database refuses that, they find it in its row.
     pub async fn acknowledge(&self, applied: &str) -> Result<(), StoreError> {
-        match self.client.query_one(&self.statements.notify, &[&APPLIED_CHANNEL, &applied]).await {
+        match self.query(&self.statements.notify, &[&APPLIED_CHANNEL, &applied]).await {
             Err(error) if !is_refusal(&error) => Err(unavailable(&error)),
             _ => Ok(()),
         }
@@ -245,7 +268,7 @@ impl Link {
 
     /// All nodes.
     pub async fn members(&self) -> Result<Vec<Member>, StoreError> {
-        let rows = self.client.query(&self.statements.members, &[]).await.map_err(|error| unavailable(&error))?;
+        let rows = self.query(&self.statements.members, &[]).await.map_err(|error| unavailable(&error))?;
         let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
         let member = |row: &Row| {
             Ok(Member {
@@ -317,9 +340,13 @@ async fn drive<S, T>(
     }
 }
 
-/// Whether the database does not want to, but would answer something else.
+/// Whether the database does not want to, but would answer something else. What it doesn't know any more of this line (a
+/// prepared statement, or that it fits the tables) another line brings back.
 fn is_refusal(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|complaint| complaint.parsed_severity() == Some(Severity::Error))
+    error.as_db_error().is_some_and(|complaint| {
+        let forgotten = [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::FEATURE_NOT_SUPPORTED];
+        complaint.parsed_severity() == Some(Severity::Error) && !forgotten.contains(complaint.code())
+    })
 }
 
 fn unavailable(error: &tokio_postgres::Error) -> StoreError {

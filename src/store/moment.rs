@@ -38,8 +38,11 @@ impl FromSql<SqlTimestamp, Sqlite> for Moment {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
         match quick(text.as_bytes()) {
             Some(at) => Ok(Self(at)),
-            // With parts of a second, as others may have written it.
-            None => Ok(Self(NaiveDateTime::parse_from_str(&text, "%F %T%.f")?)),
+            // As others may have written it: with parts of a second, or as in JSON.
+            None => {
+                let text = text.replacen('T', " ", 1);
+                Ok(Self(NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), "%F %T%.f")?))
+            }
         }
     }
 }

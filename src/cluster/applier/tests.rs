@@ -338,6 +338,11 @@ fn nothing_is_applied_between_parting_and_loading_anew() {
     assert!(applier.part(&before, || gave_back = true));
     assert!(gave_back && applier.has_parted() && !applier.unless_parted(|| panic!("a lease")));
     assert!(!applier.part(&before, || panic!("once is enough")));
+    assert!(!applier.has_been_at(&place(1)), "who says that he has applied it may mean another one");
+    assert!(
+        matches!(feed.follow(&applier, 1), Err(FollowError::Parted)),
+        "it may stand where the database's history stands"
+    );
     feed.commit(&applier, 2);
     assert!(matches!(feed.follow(&applier, 3), Err(FollowError::Parted)));
     assert_eq!((applier.position(), applier.live.is_revoked(2)), (place(1), None));
