@@ -4,6 +4,9 @@
 //! rows may be lost as well. So each act has a tag, a number that never comes again, and whoever waits counts from when the
 //! other database took over. The rest is as in [`crate::lease`], smaller: whose acts these are makes no difference, a row is
 //! there or not, and nobody leaves. The old database is dead when the new one takes over: two at a time, no node can bear.
+//!
+//! Acts are told with what they change, and a node that hears of the next one applies it without asking. What was told once
+//! can be told again at any time, by anybody.
 
 use stateright::{Model, Property};
 
@@ -19,6 +22,8 @@ pub enum Weakness {
     RowsAreTrusted,
     /// The same, and acknowledgements are numbers.
     NumbersAreTrusted,
+    /// What is heard is applied wherever it fits, also on a new line.
+    HearsAtOnce,
 }
 
 /// What is to be checked.
@@ -43,6 +48,11 @@ pub struct History([u8; ACTS]);
 impl History {
     fn len(self) -> usize {
         self.0.iter().take_while(|tag| **tag > 0).count()
+    }
+
+    /// The last act's tag; 0: there is none.
+    fn last(self) -> u8 {
+        self.len().checked_sub(1).map_or(0, |index| self.0[index])
     }
 
     fn begins_with(self, other: Self) -> bool {
@@ -78,6 +88,10 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     row: bool,
+    /// Whether its line is to the database that there is.
+    line: bool,
+    /// What is heard is applied behind this place only, where the feed was when it was asked first on the line.
+    hears_beyond: Option<usize>,
     applied: History,
     lease: Option<u8>,
     request: Request,
@@ -97,6 +111,8 @@ pub struct State {
     nodes: [Node; NODES],
     /// What the database knows.
     feed: History,
+    /// By tag, also of those that are lost: the tag before it.
+    told: [u8; ACTS + 1],
     /// The last tag that was given.
     tags: u8,
     waiting: [Option<Waiting>; ACTS],
@@ -112,6 +128,10 @@ pub enum Step {
     Commit,
     Return(usize),
     Apply(usize),
+    /// A node hears of the act with this tag, for the first time or again.
+    Hear(usize, u8),
+    /// A node finds that its line has ended, and opens one to the database that there is.
+    Open(usize),
     Join(usize),
     Renew(usize),
     Execute(usize),
@@ -170,6 +190,7 @@ impl Failover {
                     return None;
                 }
                 state.tags += 1;
+                state.told[usize::from(state.tags)] = feed.last();
                 state.feed.0[feed.len()] = state.tags;
                 let rows = state.nodes.map(|node| node.row);
                 state.waiting[place] = Some(Waiting { tag: state.tags, number: feed.len() + 1, age: 0, rows });
@@ -181,10 +202,25 @@ impl Failover {
                 state.waiting[place] = None;
             }
             Step::Apply(node) => {
-                let applied = &mut state.nodes[node].applied;
+                let Node { line, applied, .. } = &mut state.nodes[node];
                 let next = applied.len();
-                (next < feed.len() && self.agree(feed, *applied)).then_some(())?;
+                (*line && next < feed.len() && self.agree(feed, *applied)).then_some(())?;
                 applied.0[next] = feed.0[next];
+            }
+            Step::Hear(node, tag) => {
+                let Node { hears_beyond, applied, .. } = &mut state.nodes[node];
+                let next = applied.len();
+                let fits = tag <= state.tags && next < ACTS && applied.last() == state.told[usize::from(tag)];
+                let fresh = self.is(Weakness::HearsAtOnce) || hears_beyond.is_some_and(|place| place < next);
+                (fits && fresh).then_some(())?;
+                applied.0[next] = tag;
+            }
+            Step::Open(node) => {
+                let node = &mut state.nodes[node];
+                (!node.line).then_some(())?;
+                // What was asked on the old line is not answered any more.
+                let request = if node.request == Request::Out { Request::Out } else { Request::Idle };
+                *node = Node { line: true, hears_beyond: None, request, ..*node };
             }
             Step::Join(node) => {
                 let node = &mut state.nodes[node];
@@ -198,6 +234,7 @@ impl Failover {
             }
             Step::Execute(node) => {
                 let node = &mut state.nodes[node];
+                node.line.then_some(())?;
                 node.request = match node.request {
                     Request::Joining { age, from } => {
                         node.row = true;
@@ -211,9 +248,12 @@ impl Failover {
             Step::Receive(node) => {
                 let node = &mut state.nodes[node];
                 let Request::Answered { age, from, feed } = node.request else { return None };
+                if node.line {
+                    node.hears_beyond.get_or_insert(feed.len());
+                }
                 if !self.agree(feed, from) {
                     // It is another history: all is forgotten and loaded anew.
-                    (node.lease, node.applied) = (None, feed);
+                    (node.lease, node.applied, node.hears_beyond) = (None, feed, None);
                 } else if self.agree(node.applied, feed) {
                     node.lease = Some(age).filter(|age| *age < self.lease).or(node.lease);
                 } else {
@@ -239,6 +279,8 @@ impl Failover {
                 state.waiting.iter_mut().for_each(|act| *act = act.filter(|act| kept.knows(act.tag)));
                 for (node, left) in state.nodes.iter_mut().zip(rows) {
                     node.row &= left;
+                    // Until it finds that out, it hears what is still on its way.
+                    node.line = false;
                 }
                 state.fallen = Some(0);
             }
@@ -248,7 +290,14 @@ impl Failover {
 }
 
 impl Node {
-    const NEW: Self = Self { row: false, applied: History([0; ACTS]), lease: None, request: Request::Out };
+    const NEW: Self = Self {
+        row: false,
+        line: true,
+        hears_beyond: None,
+        applied: History([0; ACTS]),
+        lease: None,
+        request: Request::Out,
+    };
 }
 
 /// As in [`crate::lease::INFORMED`], of the acts that the database has kept.
@@ -262,6 +311,7 @@ impl Model for Failover {
         vec![State {
             nodes: [Node::NEW; NODES],
             feed: History::default(),
+            told: [0; ACTS + 1],
             tags: 0,
             waiting: [None; ACTS],
             returned: [false; ACTS + 1],
@@ -273,7 +323,8 @@ impl Model for Failover {
         steps.extend([Step::Tick, Step::Commit]);
         steps.extend((0..ACTS).map(Step::Return));
         for node in 0..self.nodes {
-            steps.extend([Step::Apply(node), Step::Join(node), Step::Renew(node)]);
+            steps.extend([Step::Apply(node), Step::Open(node), Step::Join(node), Step::Renew(node)]);
+            steps.extend((1..=ACTS as u8).map(|tag| Step::Hear(node, tag)));
             steps.extend([Step::Execute(node), Step::Receive(node), Step::Crash(node)]);
         }
         for left in 0..self.acts {
@@ -300,6 +351,13 @@ impl Model for Failover {
                 state.fallen.is_some()
                     && usize::from(state.tags) > state.feed.len()
                     && state.returned[usize::from(state.tags)]
+            }),
+            Property::sometimes("an act that is lost is heard after that", |_, state: &State| {
+                state.fallen.is_some()
+                    && state
+                        .nodes
+                        .iter()
+                        .any(|node| !state.feed.begins_with(node.applied) && node.applied.last() == state.tags)
             }),
             Property::sometimes("a lease outlives its database", |model: &Self, state: &State| {
                 state.fallen.is_some_and(|age| age + 1 == model.lease)

@@ -108,8 +108,10 @@ fn a_database_that_forgets() {
 
 #[test]
 fn a_database_that_forgets_is_noticed() {
-    use failover::Weakness::{NoTags, NumbersAreTrusted, RowsAreTrusted};
+    use failover::Weakness::{HearsAtOnce, NoTags, NumbersAreTrusted, RowsAreTrusted};
     for weakness in [NoTags, RowsAreTrusted, NumbersAreTrusted] {
         fails(Failover { nodes: 1, acts: 2, lease: 2, tagged: true, weakness: Some(weakness) }, &[failover::INFORMED]);
     }
+    let hears_at_once = Failover { nodes: 1, acts: 3, lease: 2, tagged: false, weakness: Some(HearsAtOnce) };
+    fails(hears_at_once, &[failover::INFORMED]);
 }
