@@ -219,7 +219,7 @@ async fn ask_once(fleet: &Fleet, from: usize) {
         None => "not seen".to_owned(),
     };
     println!(
-        "| from so long after the commit on, who asks each of the 3 nodes once is refused | {} | {} |",
+        "| how long after the commit a single question to all 3 nodes must be asked to be refused by all | {} | {} |",
         from(0.5),
         from(0.99)
     );

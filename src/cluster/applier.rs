@@ -466,7 +466,7 @@ impl Applier {
             Told::Act { revokes, authorizations } => {
                 self.apply_act(sequence, &authorizations.0, *revokes);
                 let changed = authorizations.0.len();
-                tracing::debug!(sequence, revokes, changed, "an act of another node is applied");
+                tracing::debug!(sequence, revokes, changed, "an act is applied as it was told");
                 state.leave_for_report(Unreported::Heard(sequence));
                 self.unreported.notify_one();
             }

@@ -9,7 +9,7 @@ use crate::store::hooks::Commit;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Barrier {
     sequence: u64,
-    /// How many nodes there are, this one among them.
+    /// How many nodes are known, this one among them.
     nodes: usize,
     waiting: Vec<Waiting>,
 }
@@ -35,7 +35,7 @@ impl Barrier {
             .iter()
             .map(|member| Waiting { id: member.id.clone(), name: member.name.clone(), until: commit.at + member.lease })
             .collect();
-        Self { sequence: commit.sequence, nodes: waiting.len() + 1, waiting }
+        Self { sequence: commit.sequence, nodes: known(&waiting) + 1, waiting }
     }
 
     /// Looks who has confirmed it by now; the nodes that have not.
@@ -47,8 +47,13 @@ impl Barrier {
 
     /// On how many nodes it holds, as of the last look.
     pub fn held_by(&self) -> usize {
-        self.nodes - self.waiting.len()
+        self.nodes - known(&self.waiting)
     }
+}
+
+/// How many of them are nodes that one knows of: the one that stands for those that may have been lost has no id.
+fn known(nodes: &[Waiting]) -> usize {
+    nodes.iter().filter(|node| !node.id.is_empty()).count()
 }
 
 #[cfg(test)]
@@ -100,6 +105,18 @@ mod tests {
         let peers = Peers::default();
         let mut barrier = Barrier::new(&commit(&[("b", 500), ("c", 60_000)]));
         assert_eq!(names(barrier.check(&peers, at(1_600))), [("c", at(61_000))]);
+    }
+
+    /// After a failover somebody may be there whom no row names.
+    #[test]
+    fn who_stands_for_others_is_waited_for_and_not_counted() {
+        let mut peers = Peers::default();
+        let mut barrier = Barrier::new(&commit(&[("", 3_000), ("b", 3_000)]));
+        peers.acknowledged("b", &place(7), at(1_001), |_| true);
+        assert_eq!(barrier.check(&peers, at(1_001)).len(), 1);
+        assert_eq!(barrier.held_by(), 2);
+        assert!(barrier.check(&peers, at(4_000)).is_empty());
+        assert_eq!(barrier.held_by(), 2);
     }
 
     #[test]

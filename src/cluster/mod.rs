@@ -1,7 +1,7 @@
 //! Several nodes on one database: when a write has returned, no node acts on what was before it (`docs/adr/0007`).
 //!
-//! * A node answers from memory only under a lease ([`lease`]), which it renews only after it has applied all that the
-//!   database knows of ([`feed`], [`applier`]). Without one it asks the database first ([`Cluster::confirm`]).
+//! * A node answers from memory only under a lease ([`lease`]). A renewal counts only once all is applied that the database knew
+//!   of then ([`feed`], [`applier`]). Without one it asks the database first ([`Cluster::confirm`]).
 //! * A write returns when each other node has said that it has applied it, or when the lease that it may have had by then has
 //!   ended ([`barrier`], [`peers`]).
 //!

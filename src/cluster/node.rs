@@ -62,7 +62,7 @@ pub(super) struct Node {
     pub(super) settings: Settings,
     pub(super) lease: Lease,
     pub(super) confirms: mpsc::UnboundedSender<Confirm>,
-    /// Woken when the task must look around: it joins, it leaves, the history has parted.
+    /// Woken when a renewal is due at once: it is to join, or the history has parted.
     pub(super) wake: Notify,
     pub(super) started_at: Timestamp,
     identity: Mutex<Identity>,
@@ -194,7 +194,7 @@ impl Node {
     /// ends one length from now at the latest.
     pub(super) fn suspect_lost_members(&self) {
         let longest = self.peers().longest_lease().max(self.settings.lease);
-        tracing::warn!(wait = ?longest, "the database is another one, or was restored; until its nodes are known, writes wait for all");
+        tracing::warn!(wait = ?longest, "the database is another one, or was restored; until that has passed, each write waits");
         *self.lost_members_until.lock().unwrap_or_else(PoisonError::into_inner) = self.monotonic.now() + longest;
     }
 

@@ -89,8 +89,8 @@ impl Service {
         });
     }
 
-    /// Reads into memory all that checks of tokens need: every authorization, application and device, and users, up to
-    /// [`limits::LIVE_USERS_MAX`].
+    /// Reads into memory all that checks of tokens need: every authorization and device; of applications and users as
+    /// many as are kept ([`limits::LIVE_APPLICATIONS_MAX`], [`limits::LIVE_USERS_MAX`]).
     ///
     /// # Errors
     /// The database doesn't answer. What has been read is kept.

@@ -32,13 +32,14 @@ pub struct RevokeOptions {
 }
 
 impl Service {
-    /// Takes back. When this returns, the tokens of the selection are refused.
+    /// Takes back. When this returns, the tokens of the selection are refused, but by nodes that the receipt names as unconfirmed.
     ///
     /// What is revoked already is counted as such and is no error. An empty selection writes nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when an id names no authorization that this actor may see; [`Error::Conflict`] when the set is
-    /// not the expected one; [`Error::Unavailable`]. Nothing has changed then.
+    /// [`Error::Invalid`]: the reason is too long, or there are too many ids; [`Error::NotFound`]: an id names no authorization;
+    /// [`Error::Forbidden`]: it is not this actor's; [`Error::Conflict`]: the set is not the expected one; [`Error::Unavailable`].
+    /// Nothing has changed then. [`Error::Undecided`]: perhaps it has.
     pub async fn revoke(
         &self,
         context: &Context,

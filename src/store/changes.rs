@@ -42,7 +42,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whether applying both is no more than applying one of them.
+    /// Whether `other` need not be announced where this is.
     pub(super) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::User(own), Self::User(other)) => own == other,
@@ -246,7 +246,7 @@ pub fn list_after(connection: &mut Connection, sequence: u64, limit: i64) -> Res
             "keys" => Change::Keys(sealing_keys::list_in_force(connection)?.into()),
             _ => return Err(corrupt(&row, "kind")),
         };
-        let sequence = number(row.sequence, "sequence")?;
+        let sequence = u64::try_from(row.sequence).map_err(|_| corrupt(&row, "sequence"))?;
         changes.push(Read { change, position: Position { sequence, tag: row.tag }, previous_tag: row.previous_tag });
     }
     Ok(changes)

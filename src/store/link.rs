@@ -114,9 +114,9 @@ pub enum Renewal {
 }
 
 impl Link {
-    /// Opens a line to the first of the servers that lets us in and takes writes, and listens. That the feed must be
-    /// read comes until the line is gone; then the channel is closed. Each server has the URL's `connect_timeout`; then each statement has half of
-    /// `patience`, so that there is time to ask something else.
+    /// Opens a line to the first of the servers that lets us in and takes writes, and listens. What comes by the channel says
+    /// that the feed must be read; it is closed when the line ends. Each server has the URL's `connect_timeout`; then each
+    /// statement has half of `patience`, so that there is time to ask something else.
     pub async fn open(
         url: &PostgresUrl,
         patience: Duration,
