@@ -8,6 +8,10 @@ pub const BODY_BYTES_MAX: usize = 8 << 20;
 pub const FORM_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a request to the Access API.
 pub const ACCESS_BODY_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a body at the Admin API, which anybody may send to sign in.
+pub const ADMIN_BODY_BYTES_MAX: usize = 64 << 10;
+/// Positional arguments of a method, where a text stands for its letters.
+pub const ARGUMENTS_MAX: usize = 64;
 /// Parameters of such a form, or of a query.
 pub const FORM_PARAMS_MAX: usize = 200;
 /// Nesting of JSON. `serde_json` stops at 128 by itself; this is its number, for the tests.

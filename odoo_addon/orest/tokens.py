@@ -21,15 +21,18 @@ BEARER_PATH = "/json/2/"
 #: What the scope `rpc.read` lets through: methods that read, in any series.
 READING_METHODS = frozenset(
     """
-    check_access_rights context_get default_get exists export_data fields_get fields_view_get formatted_read_group
+    check_access_rights context_get default_get exists fields_get fields_view_get formatted_read_group
     formatted_read_grouping_sets get_metadata get_view get_views has_access has_group load_views name_get name_search
     read read_group read_progress_bar search search_count search_panel_select_multi_range search_panel_select_range
     search_read web_name_search web_read web_read_group web_search_read
     """.split()
 )
-#: Models by which a caller would make himself another credential, one that no revocation ends.
+#: Models by which a caller would get or make himself another credential, one that no revocation ends. Parameters have Odoo's own
+#: secret, and the credential with the service.
 CREDENTIAL_MODELS = frozenset(
-    ["res.users.apikeys", "res.users.apikeys.description", "res.users.apikeys.show", "res.users.identitycheck"]
+    """
+    ir.config_parameter res.users.apikeys res.users.apikeys.description res.users.apikeys.show res.users.identitycheck
+    """.split()
 )
 #: Parameters of methods that name fields: one by one, in an order, as keys. Whatever else looks like a domain is one.
 _LISTS = {

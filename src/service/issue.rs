@@ -212,7 +212,7 @@ impl Service {
             // RFC 9700 section 2.1.1: a verifier without a challenge is a downgrade attack.
             _ => return Err(GrantError::InvalidGrant("the code_verifier does not answer the code_challenge")),
         }
-        let application = current(tx, application)?;
+        let application = current_client(tx, application)?;
         check_user(tx, &authorization)?;
         check_device(tx, &authorization)?;
         codes::set_used(tx.connection, row.id, now)?;
@@ -239,7 +239,10 @@ impl Service {
         let service = self.clone();
         self.write(move |tx| {
             let now = service.now();
-            let application = current(tx, &application)?;
+            let application = current_client(tx, &application)?;
+            if !scope.is_subset_of(&application.scope) {
+                return Err(GrantError::InvalidScope);
+            }
             let end = now + application.lifetimes.access_token;
             let known = authorizations::find_client_credentials(tx.connection, application.id, &scope)?
                 .filter(|known| known.user == application.acts_for && !service.is_revoked_in(tx, known));
@@ -378,6 +381,15 @@ pub(super) fn current(tx: &mut Tx<'_>, known: &Application) -> Result<Applicatio
     applications::find(tx.connection, known.id)?
         .filter(|application| application.active)
         .ok_or(GrantError::UnauthorizedClient("the application is archived"))
+}
+
+/// The same of one that has shown its secret, which must still be the one that it has.
+pub(super) fn current_client(tx: &mut Tx<'_>, known: &Application) -> Result<Application, GrantError> {
+    let application = current(tx, known)?;
+    if application.secret_hash != known.secret_hash {
+        return Err(GrantError::UnauthorizedClient("the application has a new secret"));
+    }
+    Ok(application)
 }
 
 /// Its user must be able to act as of this transaction.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::issue::{GrantError, Tokens, check_device, check_user, current, end_of};
+use super::issue::{GrantError, Tokens, check_device, check_user, current_client, end_of};
 use super::keys::Shown;
 use super::verify::REFUSED;
 use super::{Error, Service};
@@ -86,7 +86,7 @@ impl Service {
             }
             return Err(WRONG);
         }
-        let application = current(tx, application)?;
+        let application = current_client(tx, application)?;
         check_user(tx, &authorization)?;
         check_device(tx, &authorization)?;
         if scope.is_some_and(|scope| !scope.is_subset_of(&authorization.scope)) {

@@ -136,6 +136,8 @@ class TestTokens(ServiceMixin, HttpCase):
         token, _authorization = self.new_token(self.admin)
         self.assertIn(self.admin.id, self.execute(self.admin.id, token, "res.users", "search", []))
         self.assertEqual(self.execute(self.admin.id, token, "res.users.apikeys", "search", []), REFUSED)
+        # With what stands there anybody could speak for this Odoo.
+        self.assertEqual(self.execute(self.admin.id, token, "ir.config_parameter", "search_read", [], ["key", "value"]), REFUSED)
         for values in ({"password": "chosen by an application"}, {"login": "somebody"}, {"email": "else@example.com"}):
             self.assertEqual(self.execute(self.user.id, self.token, "res.users", "write", [self.user.id], values), REFUSED, values)
             self.assertEqual(self.execute(self.admin.id, token, "res.users", "write", [self.admin.id], values), REFUSED, values)

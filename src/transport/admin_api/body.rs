@@ -14,7 +14,7 @@ impl<S: Send + Sync> FromRequest<S> for Members {
     type Rejection = AdminError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, AdminError> {
-        let body = axum::body::to_bytes(request.into_body(), limits::BODY_BYTES_MAX).await;
+        let body = axum::body::to_bytes(request.into_body(), limits::ADMIN_BODY_BYTES_MAX).await;
         let body = body.map_err(|_| AdminError::too_large())?;
         if body.is_empty() {
             return Ok(Self(Map::new()));

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::limits;
 use crate::orm::error::{Exception, OdooError};
 pub use crate::orm::python::{str, truthy, type_name};
 
@@ -31,7 +32,8 @@ pub fn dict(value: Value) -> Result<Map<String, Value>, OdooError> {
     let items = match value {
         Value::Object(members) => return Ok(members),
         Value::Array(items) => items,
-        Value::String(text) => text.chars().map(|c| Value::String(c.to_string())).collect(),
+        Value::String(text) if text.is_empty() => Vec::new(),
+        Value::String(_) => return Err(not_a_pair(0, 1)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {
             return Err(OdooError::type_error(format!("'{}' object is not iterable", type_name(&value))));
         }
@@ -40,7 +42,10 @@ pub fn dict(value: Value) -> Result<Map<String, Value>, OdooError> {
     for (index, item) in items.into_iter().enumerate() {
         let pair: Vec<Value> = match item {
             Value::Array(pair) => pair,
-            Value::String(text) => text.chars().map(|c| Value::String(c.to_string())).collect(),
+            Value::String(text) => match text.chars().count() {
+                2 => letters(&text),
+                length => return Err(not_a_pair(index, length)),
+            },
             Value::Object(pair) => pair.into_iter().map(|(name, _)| Value::String(name)).collect(),
             Value::Null | Value::Bool(_) | Value::Number(_) => {
                 let message = format!("cannot convert dictionary update sequence element #{index} to a sequence");
@@ -49,20 +54,30 @@ pub fn dict(value: Value) -> Result<Map<String, Value>, OdooError> {
         };
         let length = pair.len();
         let Ok([name, value]) = <[Value; 2]>::try_from(pair) else {
-            let message = format!("dictionary update sequence element #{index} has length {length}; 2 is required");
-            return Err(OdooError::value(message));
+            return Err(not_a_pair(index, length));
         };
         members.insert(str(&name), value);
     }
     Ok(members)
 }
 
-/// `[*value]`.
+fn not_a_pair(index: usize, length: usize) -> OdooError {
+    OdooError::value(format!("dictionary update sequence element #{index} has length {length}; 2 is required"))
+}
+
+fn letters(text: &str) -> Vec<Value> {
+    text.chars().map(|c| Value::String(c.to_string())).collect()
+}
+
+/// `[*value]`, but of a text that is longer than any list of arguments: each letter would take a hundred bytes.
 pub fn unpack(value: Value) -> Result<Vec<Value>, OdooError> {
     match value {
         Value::Array(items) => Ok(items),
         Value::Object(members) => Ok(members.into_iter().map(|(name, _)| Value::String(name)).collect()),
-        Value::String(text) => Ok(text.chars().map(|c| Value::String(c.to_string())).collect()),
+        Value::String(text) if text.len() > limits::ARGUMENTS_MAX => {
+            Err(OdooError::type_error(format!("takes at most {} positional arguments", limits::ARGUMENTS_MAX)))
+        }
+        Value::String(text) => Ok(letters(&text)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {
             let message = format!("Value after * must be an iterable, not {}", type_name(&value));
             Err(OdooError::type_error(message))
@@ -119,5 +134,25 @@ pub fn no_nul(value: &Value) -> Result<(), OdooError> {
         Ok(())
     } else {
         Err(OdooError::new(Exception::ValueError, "A string literal cannot contain NUL (0x00) characters."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A text is as good as its letters to Python. Here a long one is refused before it is taken apart.
+    #[test]
+    fn a_text_in_place_of_parameters() {
+        assert_eq!(dict(json!("")).map_err(|_| ()), Ok(Map::new()));
+        assert_eq!(dict(json!(["ab"])).map(Value::Object).map_err(|_| ()), Ok(json!({"a": "b"})));
+        for (value, index, length) in [(json!("ab"), 0, 1), (json!(["ab", "abc"]), 1, 3), (json!([["a"]]), 0, 1)] {
+            let message = format!("dictionary update sequence element #{index} has length {length}; 2 is required");
+            assert_eq!(dict(value).expect_err("no pairs").message, message);
+        }
+        assert_eq!(unpack(json!("ab")).map_err(|_| ()), Ok(vec![json!("a"), json!("b")]));
+        assert!(unpack(json!("a".repeat(limits::ARGUMENTS_MAX + 1))).is_err());
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orest::domain::application::Application;
 use orest::domain::scope::Scope;
 use orest::domain::secret::SecretHash;
 use orest::limits;
@@ -224,6 +225,7 @@ async fn consent_gives_no_session() {
         })
         .await;
     done.unwrap();
+    let application = Arc::new(Application { secret_hash: Some(SecretHash::of("known")), ..(*application).clone() });
     let consent = Consent {
         application: Arc::clone(&application),
         redirect_uri: uri.to_owned(),

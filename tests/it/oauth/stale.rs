@@ -79,6 +79,27 @@ async fn a_revoked_device_gets_no_tokens() {
     assert!(matches!(exchange(&test, &code).await, Err(GrantError::InvalidGrant(_))));
 }
 
+/// Who has shown a secret that is replaced before it is his turn gets nothing by it, in no way.
+#[tokio::test]
+async fn a_secret_that_is_replaced_meanwhile_gets_no_tokens() {
+    let test = TestService::empty().await;
+    let application = Arc::clone(&test.applications[0]);
+    let (_, consent) = consent_in_session(&test).await;
+    let code = test.service.consent(&test.context("alice"), consent).await.unwrap();
+    let refresh = test.authorize("alice", 0, None, true).await.and_then(|tokens| tokens.refresh).unwrap();
+    let args = json!([[application.id.0]]);
+    test.call("admin", "orest.application", "action_generate_secret", args, json!({})).await.unwrap();
+    let by_code = exchange(&test, &code).await;
+    let by_refresh = test.service.refresh(&application, refresh.reveal(), None, None).await.map(|_| ());
+    let in_its_own_name = test.service.client_credentials(&application, None).await.map(|_| ());
+    for refused in [by_code, by_refresh, in_its_own_name] {
+        assert!(
+            matches!(refused, Err(GrantError::UnauthorizedClient("the application has a new secret"))),
+            "{refused:?}"
+        );
+    }
+}
+
 /// What Alice, who has shown her password, can still do with that: sign in here, at her browser; prove who she is; change
 /// her password.
 async fn uses_of(test: &TestService, signed_in: &SignedIn) -> [Result<(), Error>; 3] {
