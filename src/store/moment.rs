@@ -1,5 +1,5 @@
-//! Moments, where many are read at a time: SQLite keeps them as texts, of which Diesel's general way reads two million a second,
-//! and a start with a million authorizations waits for that.
+//! Moments, where many are read at a time: SQLite keeps them as texts, and a start with a million authorizations would wait for
+//! each to be read by a format.
 
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::deserialize::{self, FromSql, FromSqlRow};

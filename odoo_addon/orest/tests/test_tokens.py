@@ -108,6 +108,8 @@ class TestTokens(ServiceMixin, HttpCase):
             ("copy", [partner]),
             ("toggle_active", [[partner]]),
             ("message_post", [[partner]]),
+            # It gives each record an external id.
+            ("export_data", [[partner], ["id"]]),
         ):
             self.assertEqual(self.execute(self.user.id, token, "res.partner", method, *args), REFUSED, method)
         self.assertEqual(self.user.partner_id.name, "Uma")

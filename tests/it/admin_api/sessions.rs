@@ -48,6 +48,16 @@ async fn by_password_and_by_key() {
     assert_eq!(olga.get("/auth/profile").await.1["roles"][0]["role_name"], "GROUP_READ_ONLY");
 }
 
+/// Anybody may send this, so it is not taken apart before it is known to be short.
+#[tokio::test]
+async fn nobody_signs_in_with_a_long_body() {
+    let server = TestServer::new().await;
+    for (length, expect) in [(limits::ADMIN_BODY_BYTES_MAX - 100, 200), (limits::ADMIN_BODY_BYTES_MAX, 413)] {
+        let body = json!({"username": "admin", "password": "admin", "more": "x".repeat(length)});
+        assert_eq!(login_with(&server, "local-userpass", body).await.status, expect, "{length}");
+    }
+}
+
 /// A service that asks about the tokens that it is shown takes none of an administrator's sessions for one of its own.
 #[tokio::test]
 async fn nobody_else_is_told_of_one() {
